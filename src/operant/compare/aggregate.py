@@ -1,0 +1,210 @@
+"""Cells to the rows, comparisons and curves of report.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from operant.compare.rows import Row
+from operant.schema import Metric
+from operant.stats import Cell, best_of_n_curve, cell, holm, two_way, verdict
+
+Found = dict[str, Any]  # what one cell's file holds
+Cells = dict[str, dict[int, Found]]  # row name -> seed -> found
+NO_CELL: dict[str, Any] = {"mean": None, "low": None, "high": None, "n": 0, "unknown": 0}
+
+
+def number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def matrix(found: Sequence[Found], read: Callable[[Found], Any]) -> np.ndarray | None:
+    """[seeds, items], NaN where unknown; None where some seed has no such values."""
+    rows = [read(one) for one in found]
+    if not rows or any(row is None for row in rows) or len({len(row) for row in rows}) != 1:
+        return None
+    return np.array([[number(value) for value in row] for row in rows])
+
+
+def cell_of(found: Sequence[Found], read: Callable[[Found], Any]) -> dict[str, Any] | None:
+    values = matrix(found, read)
+    return None if values is None else clean(cell(values))
+
+
+def over_seeds(values: Sequence[float | None]) -> dict[str, Any]:
+    """One number a seed; the interval is over seeds, and absent below two."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return {**NO_CELL, "unknown": len(values)}
+    if len(known) < 2:
+        return {"mean": known[0], "low": None, "high": None, "n": 1, "unknown": len(values) - 1}
+    return clean(cell(np.array([number(value) for value in values])))
+
+
+def clean(made: Cell) -> dict[str, Any]:
+    """As JSON; what is not finite is null."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in made.to_json().items()}
+
+
+def make_row(row: Row, found: Sequence[Found], *, task: str, seed: int | None, primary: str) -> dict[str, Any]:
+    """One line of the table: over the seeds given, all of which must be done, else the first reason why not."""
+    bad = [one for one in found if one["status"] != "done"]
+    head = {"method": row.name, "slug": row.slug, "task": task, "seed": seed, "settings": row.settings}
+    empty = dict.fromkeys(("gold", "own_reward", "proxy", "kl", "length", "scorer", "budget_share"))
+    if bad or not found:
+        status, why = (bad[0]["status"], bad[0]["why"]) if bad else ("failed", "no cell")
+        return {**head, **empty, "status": status, "why": why, "config": None, "config_hash": None,
+                "diversity": {}, "metrics": {}, "cost": {}}  # fmt: skip
+    generator = "metrics" in found[0]
+    made = {
+        **head, **empty, "status": "done", "why": "", "config": found[0]["config"],
+        "config_hash": found[0]["config_hash"],
+        "budget_share": over_seeds([one["budget_share"] for one in found])["mean"],
+        "cost": _cost(found), "diversity": {}, "metrics": {},
+        "scorer": _scorer(found) if "scorer" in found[0] else None,
+    }  # fmt: skip
+    return {**made, **_generator(found, primary)} if generator else made
+
+
+def _generator(found: Sequence[Found], primary: str) -> dict[str, Any]:
+    metrics = {name: cell_of(found, lambda one, name=name: one["metrics"].get(name)) for name in found[0]["metrics"]}
+    nll = cell_of(found, lambda one: one["chosen_nll"])
+    kl = found[0]["kl"]
+    values = cell_of(found, lambda one: one["kl"]["values"]) or NO_CELL
+    return {
+        "gold": metrics[primary],
+        "own_reward": cell_of(found, lambda one: one["own_reward"]),
+        "proxy": cell_of(found, lambda one: one["proxy"]),
+        "kl": {**values, "kind": kl["kind"], "why": kl["why"]},
+        "length": cell_of(found, lambda one: one["length"]),
+        "diversity": {name: over_seeds([one["diversity"][name] for one in found]) for name in found[0]["diversity"]},
+        "metrics": metrics | ({"chosen_nll": nll} if nll else {}),
+    }
+
+
+def _cost(found: Sequence[Found]) -> dict[str, Any]:
+    """training/, serving/ (of the test answers) and tuning/ amounts that are not zero everywhere."""
+    cells = {}
+    for phase in ("training", "serving", "tuning"):
+        for name in found[0].get(phase) or {}:
+            values = [one[phase][name] for one in found]
+            if any(values):
+                cells[f"{phase}/{name}"] = over_seeds(values)
+    serving = [one["scorer"]["serving"] for one in found if "scorer" in one and "serving" not in one]
+    for name in serving[0] if serving else ():
+        if any(one[name] for one in serving):
+            cells[f"serving/{name}"] = over_seeds([one[name] for one in serving])
+    return cells
+
+
+def _scorer(found: Sequence[Found]) -> dict[str, Any]:
+    """Accuracy over test pairs, by subset, beside the trivial judges; calibration over all seeds' pairs."""
+    marks = [one["scorer"] for one in found]
+    subsets = {"all": cell_of(marks, lambda one: one["correct"])}
+    for name, wanted in (("longer answer is better", True), ("shorter or equal answer is better", False)):
+        picked = [_where(one["correct"], one["longer"], wanted) for one in marks]
+        if all(picked):
+            subsets[name] = over_seeds([_mean(many) for many in picked])
+    subsets |= {name: cell_of(marks, lambda one, name=name: one[name]) for name in ("longer wins", "always second")}
+    return {"accuracy": subsets, "calibration": _calibration(marks)}
+
+
+def _where(values: Sequence[float | None], marks: Sequence[bool], wanted: object) -> list[float | None]:
+    return [value for value, mark in zip(values, marks, strict=True) if mark == wanted]
+
+
+def _mean(many: Sequence[float | None]) -> float | None:
+    known = [value for value in many if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _calibration(marks: Sequence[Found]) -> dict[str, Any] | None:
+    """Predicted confidence against how often it was right, in five bins from 1/2 to 1."""
+    if any(one["probability"] is None for one in marks):
+        return None
+    chosen = np.array([value for one in marks for value in one["probability"] if value is not None])
+    sure, right = np.maximum(chosen, 1 - chosen), chosen > 0.5
+    bins = []
+    for low in np.arange(0.5, 1.0, 0.1):
+        inside = (sure >= low) & (sure < low + 0.1 + 1e-9 * (low > 0.85))
+        if inside.any():
+            bins.append({"predicted": float(sure[inside].mean()), "observed": float(right[inside].mean()),
+                         "n": int(inside.sum())})  # fmt: skip
+    error = sum(one["n"] * abs(one["predicted"] - one["observed"]) for one in bins) / len(chosen)
+    return {"ece": float(error), "bins": bins}
+
+
+def compare_rows(pairs: Sequence[tuple[str, str]], cells: Cells, metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    """Differences method - baseline: the primary metric adjusted by Holm over all of them, the others as they are."""
+    made = []
+    for place, metric in enumerate(metrics):
+        some = [_difference(method, baseline, cells, metric) for method, baseline in pairs]
+        adjusted = holm([one["p"] for one in some]) if place == 0 else [one["p"] for one in some]
+        for one, p in zip(some, adjusted, strict=True):
+            difference = one.pop("made")
+            one["p_holm"] = p if place == 0 else None
+            one["verdict"] = "failed" if difference is None else verdict(difference, p, metric.direction)
+        made += some
+    scorers = [_difference(*pair, cells, Metric(name="accuracy")) for pair in pairs]
+    for one in scorers:
+        difference = one.pop("made")
+        if difference is not None:
+            made.append({**one, "p_holm": None, "verdict": verdict(difference, one["p"], "up")})
+    return [one for one in made if one["difference"] is not None or one["verdict"] == "failed"]
+
+
+def _difference(method: str, baseline: str, cells: Cells, metric: Metric) -> dict[str, Any]:
+    """One comparison; `made` is the Difference it comes from, or None where a side is missing."""
+    seeds = sorted(set(cells[method]) & set(cells[baseline]))
+    left, right = ([cells[name][seed] for seed in seeds] for name in (method, baseline))
+    head = {"method": method, "baseline": baseline, "metric": metric.name}
+    values = [matrix(side, lambda one: read_metric(one, metric.name)) for side in (left, right)]
+    if values[0] is None or values[1] is None or values[0].shape != values[1].shape:
+        nothing = ("difference", "low", "high", "p", "smallest_visible", "n_prompts", "n_seeds", "unknown")
+        return {**head, **dict.fromkeys(nothing), "for_these_seeds_only": False, "made": None}
+    found = two_way(values[0] - values[1])
+    return {
+        **head, "difference": found.mean, "low": found.low, "high": found.high, "p": found.p,
+        "smallest_visible": found.smallest_visible, "for_these_seeds_only": found.for_these_seeds_only,
+        "unknown": found.unknown, "n_prompts": found.n_prompts, "n_seeds": found.n_seeds, "made": found,
+    }  # fmt: skip
+
+
+def read_metric(found: Found, name: str) -> Any:
+    """Values of one cell, one per test prompt (or per test pair for accuracy); None where it has none."""
+    if name == "accuracy":
+        return found.get("scorer", {}).get("correct")
+    return found.get("metrics", {}).get(name)
+
+
+def curve(name: str, found: Sequence[Found]) -> dict[str, Any] | None:
+    """Gold and proxy along the knob; None for a generator without one."""
+    points = [one.get("points") or [] for one in found]
+    if not points or not points[0] or len({len(many) for many in points}) != 1:
+        return None
+    made = []
+    for place, first in enumerate(points[0]):
+        same = [many[place] for many in points]
+        made.append(
+            {
+                "value": first["value"],
+                "kl": {**(cell_of(same, lambda one: one["kl"]["values"]) or NO_CELL), "kind": first["kl"]["kind"]},
+                "gold": cell_of(same, lambda one: one["gold"]),
+                "proxy": cell_of(same, lambda one: one["proxy"]),
+            }
+        )
+    return {"method": name, "knob": points[0][0]["knob"], "points": made}
+
+
+def best_of(name: str, found: Sequence[Found], pools: Sequence[Any], sizes: Sequence[int]) -> dict[str, Any]:
+    """Gold of best-of-n by this scorer: unbiased, from one shared sample set per seed."""
+    curves = []
+    for one, gold in zip(found, pools, strict=True):
+        proxy = np.array([[number(value) for value in many] for many in one["scorer"]["pool"]])
+        curves.append(best_of_n_curve(proxy, np.array([[number(v) for v in many] for many in gold]), sizes))
+    stacked = np.stack(curves)
+    points = [{"n": size, "gold": clean(cell(stacked[:, :, place]))} for place, size in enumerate(sizes)]
+    return {"method": name, "points": points}

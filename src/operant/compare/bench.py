@@ -1,0 +1,98 @@
+"""What a method receives: the base, a view of the task without gold and test prompts, a budget, others' products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from operant.errors import OperantError
+from operant.meter import charge, metered
+from operant.schema import Answer, Budget, Decoding, Feedback, Pair, Policy, Products, Prompt, Scorer, Split, Task
+
+Resolve = Callable[[str, dict[str, Any]], Products]
+
+
+class View:
+    """A task as methods see it: reading a pair costs one label, once; gold and test prompts are out of reach."""
+
+    def __init__(self, task: Task, *, train: str = "train"):
+        self._task, self._train = task, train
+        self.name, self.attributes, self.canned = task.name, task.attributes, task.canned
+        self._read: set[tuple[str, str | None]] = set()
+
+    def prompts(self, split: Split) -> list[Prompt]:
+        return self._task.prompts(self._split(split))
+
+    def pairs(self, split: Split, *, attribute: str | None = None) -> list[Pair]:
+        pairs = self._task.pairs(self._split(split), attribute=attribute)
+        if (split, attribute) not in self._read:
+            self._read.add((split, attribute))
+            charge(labels=len(pairs))
+        return pairs
+
+    def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
+        return self._task.ask(prompts, left, right)
+
+    def _split(self, split: str) -> Any:
+        if split not in ("train", "valid"):
+            raise OperantError(f"methods see the train and valid splits; {split!r} is for the comparison alone")
+        return self._train if split == "train" else split
+
+
+@dataclass
+class Workbench:
+    """The Bench that compare hands to methods."""
+
+    base: Policy
+    task: Feedback
+    budget: Budget
+    seed: int
+    dir: Path
+    max_length: int
+    decoding: Decoding
+    resolve: Resolve  # another method's product by slug and settings, from the cache of the run
+    own: Callable[[Mapping[str, Any], Path], Products]  # this method at other settings
+
+    @property
+    def proxy(self) -> Scorer:
+        scorer = self.product("bradley-terry").scorer
+        assert scorer is not None
+        return scorer
+
+    def product(self, slug: str, **settings: Any) -> Products:
+        return self.resolve(slug, settings)
+
+    def cells(self, grid: Mapping[str, Sequence[Any]]) -> list[Products]:
+        found: list[Products] = []
+        for values in product(*grid.values()):
+            settings = dict(zip(grid, values, strict=True))
+            found.append(self.own(settings, self.dir / f"cell-{len(found)}"))
+        return found
+
+    def pool(self, prompts: Sequence[Prompt], n: int) -> list[list[Answer]]:
+        return self.base.answer(prompts, n=n, decoding=self.decoding, seed=self.seed)
+
+
+_RESOLVING: list[str] = []
+
+
+@contextmanager
+def no_cycle(name: str) -> Iterator[None]:
+    """A method that needs its own product, by whatever way round, is told so."""
+    if name in _RESOLVING:
+        raise OperantError(f"methods need each other in a circle: {' -> '.join([*_RESOLVING, name])}")
+    _RESOLVING.append(name)
+    try:
+        yield
+    finally:
+        _RESOLVING.pop()
+
+
+def unmetered(work: Callable[[], Any]) -> Any:
+    """Do something that is charged to nobody: the comparison's own grading."""
+    with metered():
+        return work()

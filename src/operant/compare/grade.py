@@ -1,0 +1,151 @@
+"""How answers and scorers are measured: the same prompts, seeds and decoding for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from operant.compare.setup import Setup
+from operant.disk import answer_seed, content_hash, locked, read_json, write_json
+from operant.domains.text.metrics import distinct, self_bleu, words
+from operant.meter import Cost, metered
+from operant.models.text import encode_answer
+from operant.rewards.judges import LongerWins
+from operant.schema import KL, Answer, Generator, Point, Prompt, Score, Scorer
+
+Values = list[float | None]
+
+
+def values(scores: Sequence[Score]) -> Values:
+    return [score.value for score in scores]
+
+
+def grade_generator(generator: Generator, own_reward: Scorer | None, setup: Setup) -> dict[str, Any]:
+    """Answers to the test prompts and everything measured of them; serving is metered, grading is not."""
+    prompts = setup.task.prompts("test")
+    with metered() as serving:
+        answers = first(generator, prompts, setup)
+    with metered():
+        found = _measured(prompts, answers, setup)
+        found["kl"] = _kl_json(generator.kl(setup.base, prompts, answers))
+        found["own_reward"] = values(own_reward.score(prompts, answers)) if own_reward else None
+        found["chosen_nll"] = _chosen_nll(generator, setup)
+        found["answers"] = [{"text": str(one.value), "finish": one.finish} for one in answers]
+        found["points"] = [_point(point, prompts, setup) for point in generator.points()]
+    found["serving"] = serving.to_json()
+    return found
+
+
+def first(generator: Generator, prompts: Sequence[Prompt], setup: Setup) -> list[Answer]:
+    """One answer per prompt."""
+    drawn = generator.answer(prompts, n=1, decoding=setup.decoding, seed=setup.seed)
+    return [many[0] for many in drawn]
+
+
+def _measured(prompts: Sequence[Prompt], answers: Sequence[Answer], setup: Setup) -> dict[str, Any]:
+    texts = [str(answer.value) for answer in answers]
+    gold = setup.task.gold(prompts, answers)
+    proxy = setup.proxy
+    return {
+        "metrics": {name: values(scores) for name, scores in gold.items()},
+        "proxy": values(proxy.score(prompts, answers)) if proxy else None,
+        "length": [float(len(words(text))) for text in texts],
+        "diversity": {
+            "distinct_1": distinct(texts, 1), "distinct_2": distinct(texts, 2), "self_bleu": self_bleu(texts),
+        },
+    }  # fmt: skip
+
+
+def _point(point: Point, prompts: Sequence[Prompt], setup: Setup) -> dict[str, Any]:
+    """Gold, proxy and KL at one setting of the knob."""
+    answers = first(point.generator, prompts, setup)
+    gold = setup.task.gold(prompts, answers)[setup.task.metrics[0].name]
+    return {
+        "knob": point.knob,
+        "value": point.value,
+        "gold": values(gold),
+        "proxy": values(setup.proxy.score(prompts, answers)) if setup.proxy else None,
+        "kl": _kl_json(point.generator.kl(setup.base, prompts, answers)),
+    }
+
+
+def _kl_json(kl: KL) -> dict[str, Any]:
+    return {"values": None if kl.values is None else list(kl.values), "kind": kl.kind, "why": kl.why}
+
+
+def _chosen_nll(generator: Generator, setup: Setup) -> Values | None:
+    """Mean surprise per token at the preferred answers of the test pairs, nats; None without log-probabilities."""
+    pairs = setup.task.pairs("test")[:200]
+    kept = [pair for pair in pairs if len(encode_answer(setup.base.tokenizer, pair.chosen)) <= setup.options.max_length]
+    logps = generator.logps([pair.prompt for pair in kept], [pair.chosen for pair in kept])
+    return None if logps is None else [-sum(one) / len(one) if one else None for one in logps]
+
+
+def test_pool(setup: Setup) -> dict[str, Any]:
+    """best_of base answers per test prompt with their gold; one sample per seed that all rows share."""
+    path = setup.run / "pools" / f"test-{setup.seed}.json"
+    with locked(path.with_suffix(".lock")):
+        if not path.is_file():
+            with metered():
+                write_json(path, _draw_pool(setup))
+    return read_json(path)
+
+
+def _draw_pool(setup: Setup) -> dict[str, Any]:
+    prompts = setup.task.prompts("test")
+    drawn = setup.base.answer(
+        prompts, n=setup.options.best_of, decoding=setup.decoding, seed=answer_seed(setup.seed, "test pool")
+    )
+    flat = [answer for many in drawn for answer in many]
+    asked = [prompt for prompt, many in zip(prompts, drawn, strict=True) for _ in many]
+    gold = values(setup.task.gold(asked, flat)[setup.task.metrics[0].name])
+    size = setup.options.best_of
+    return {
+        "answers": [[[str(one.value), one.finish] for one in many] for many in drawn],
+        "gold": [gold[start : start + size] for start in range(0, len(gold), size)],
+    }
+
+
+def grade_scorer(scorer: Scorer, setup: Setup) -> dict[str, Any]:
+    """Accuracy on test pairs beside the trivial judges, calibration data, and scores of the shared pool."""
+    pairs = setup.task.pairs("test")
+    prompts = [pair.prompt for pair in pairs]
+    chosen, rejected = [pair.chosen for pair in pairs], [pair.rejected for pair in pairs]
+    with metered() as serving:
+        wins = scorer.compare(prompts, chosen, rejected)
+    longer = LongerWins().compare(prompts, chosen, rejected)
+    second = [_shown_second(pair.prompt, pair.chosen) for pair in pairs]
+    return {
+        "correct": [None if win is None else _right(win) for win in wins],
+        "longer wins": [_right(win) for win in longer if win is not None],
+        "always second": second,
+        "longer": [win == 1.0 for win in longer],
+        "probability": wins if scorer.scale in ("logit", "probability") else None,
+        "pool": _pool_scores(scorer, setup),
+        "serving": serving.to_json(),
+    }
+
+
+def _right(win: float) -> float:
+    """1 for the chosen answer ahead, 0 for behind, one half for a tie."""
+    return 0.5 if win == 0.5 else float(win > 0.5)
+
+
+def _shown_second(prompt: Prompt, chosen: Answer) -> float:
+    """Sides are swapped by a hash, so that position tells nothing; a judge of position gets about one half."""
+    return float(Random(content_hash([prompt.id, str(chosen.value)])).random() < 0.5)
+
+
+def _pool_scores(scorer: Scorer, setup: Setup) -> list[Values]:
+    prompts = setup.task.prompts("test")
+    pool = test_pool(setup)
+    with metered():
+        return [
+            values(scorer.score([prompt] * len(many), [Answer(value=text, finish=finish) for text, finish in many]))
+            for prompt, many in zip(prompts, pool["answers"], strict=True)
+        ]
+
+
+def training_cost(cost: Cost, setup: Setup) -> dict[str, Any]:
+    return {"training": cost.to_json(), "budget_share": setup.ceiling.share(cost)}

@@ -1,0 +1,41 @@
+"""What methods hand over, on disk: computed once per seed, charged in full to everyone who uses it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from operant.card import Method
+from operant.disk import locked, read_json, whole_directory, write_json
+from operant.meter import Cost, charge_cost, metered
+from operant.schema import Bench, Products
+
+
+def save_products(products: Products, directory: Path, about: dict[str, Any]) -> None:
+    """generator/, scorer/ and what they are, whole or absent."""
+    with whole_directory(directory) as partial:
+        for name in ("generator", "scorer"):
+            part = getattr(products, name)
+            if part is not None:
+                (partial / name).mkdir()
+                part.save(partial / name)
+        write_json(partial / "product.json", about)
+
+
+def make(method: Method, config: Any, bench: Bench, directory: Path, *, about: dict[str, Any]) -> None:
+    """Run a method into the cache unless it is there; other processes wait for the lock.
+
+    Who made it loads it from disk as well, so that both work with the same numbers.
+    """
+    with locked(directory.with_name(f".{directory.name}.lock")):
+        if not (directory / "product.json").is_file():
+            with metered() as cost:
+                products = method.run(config, bench)
+            save_products(products, directory, {**about, "cost": cost.to_json()})
+            shutil.rmtree(bench.dir, ignore_errors=True)
+
+
+def charge_made(directory: Path) -> None:
+    """A product that was computed once is charged in full to everyone who uses it."""
+    charge_cost(Cost(**read_json(directory / "product.json")["cost"]))

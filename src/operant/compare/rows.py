@@ -1,0 +1,70 @@
+"""Rows of a comparison: a method with settings. One method can stand in several rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from operant.card import Method, parse_row
+from operant.compare.options import Options
+from operant.disk import content_hash
+from operant.errors import BadValue, OperantError, UnknownName
+from operant.methods import card, load
+
+SMALL = 20_000_000  # parameters below which a card's settings for small models apply
+SAMPLES = ("n", "candidates")  # settings that --best-of decides unless the row does
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    name: str  # slug, or slug:key=value,...
+    slug: str
+    settings: dict[str, Any]  # what the row itself says; stronger than defaults and tuning
+
+    @property
+    def key(self) -> str:
+        """A file name for it."""
+        return self.slug if not self.settings else f"{self.slug}-{content_hash(self.settings, length=8)}"
+
+
+def parse_rows(options: Options) -> list[Row]:
+    """Rows in the order given; each must name a method and its settings rightly. Twice the same is once."""
+    rows: dict[str, Row] = {}
+    for text in options.methods:
+        slug, settings = parse_row(text.strip())
+        row = Row(name=text.strip(), slug=slug, settings=settings)
+        card(slug)
+        rows.setdefault(row.key, row)
+    return list(rows.values())
+
+
+def config_of(method: Method, row: Row, options: Options, *, small: bool, chosen: dict[str, Any] | None = None) -> Any:
+    """Defaults, then settings for small models, then --best-of and --points, then tuning, then the row's own."""
+    known = {field.name for field in dataclasses.fields(method.config)}
+    values = dict(method.card.tiny) if small else {}
+    values |= {name: options.best_of for name in SAMPLES if name in known}
+    values |= {name: getattr(options, name) for name in ("points", "max_tokens") if name in known}
+    values |= (chosen or {}) | row.settings
+    for name in values:
+        if name not in known:
+            raise UnknownName(f"setting of {row.slug}", name, known)
+    try:
+        return method.config(**values)
+    except TypeError as error:
+        raise BadValue(f"settings of {row.name}", row.settings, f"values of the right kind ({error})") from None
+
+
+def check_rows(rows: list[Row], options: Options) -> None:
+    """Find every mistake in the rows before anything runs."""
+    for row in rows:
+        try:
+            config_of(load(row.slug), row, options, small=True)
+        except OperantError as error:
+            raise OperantError(f"--method {row.name}: {error}") from None
+
+
+def config_json(config: Any) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(config).items()}

@@ -1,0 +1,111 @@
+"""Everything a worker needs of a comparison under one seed, made once per process from the run's options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from operant.compare.bench import View, Workbench, no_cycle
+from operant.compare.budget import Ceiling
+from operant.compare.options import Options
+from operant.compare.products import charge_made, make
+from operant.compare.rows import SMALL, Row, config_json, config_of
+from operant.disk import content_hash, read_json
+from operant.domains.text.tasks.from_file import FromFile
+from operant.domains.text.tasks.reviews import Reviews
+from operant.methods import load
+from operant.schema import Decoding, Policy, Products, Scorer
+from operant.training.pairs import pair_rows, preference_ceiling
+
+EPOCHS = 3  # of dpo on the train split: the default ceiling
+
+
+@dataclass
+class Setup:
+    """One comparison under one seed."""
+
+    options: Options
+    seed: int
+    run: Path
+    task: Any  # a Task
+    base: Policy
+    ceiling: Ceiling
+    train: str = "train"  # the split that feedback comes from; the held-out judge has its own
+    loaded: dict[Path, Products] = field(default_factory=dict)  # products that this process has read
+
+    @property
+    def small(self) -> bool:
+        return sum(weight.numel() for weight in self.base.module.parameters()) < SMALL
+
+    @property
+    def decoding(self) -> Decoding:
+        return Decoding(max_tokens=self.options.max_tokens)
+
+    def bench(self, row: Row, directory: Path, *, share: float = 1.0) -> Workbench:
+        """What one run of a method receives; `share` of the ceiling's FLOPs."""
+
+        def own(settings: Mapping[str, Any], where: Path) -> Products:
+            method = load(row.slug)
+            config = config_of(method, row, self.options, small=self.small, chosen=dict(settings))
+            return method.run(config, self.bench(row, where, share=share))
+
+        return Workbench(
+            base=self.base, task=View(self.task, train=self.train),
+            budget=Ceiling(self.ceiling.flops * share, self.ceiling.labels), seed=self.seed, dir=directory,
+            max_length=self.options.max_length, decoding=self.decoding, resolve=self.product, own=own,
+        )  # fmt: skip
+
+    def product(self, slug: str, settings: dict[str, Any]) -> Products:
+        """Another method's product under this seed, from the run's cache."""
+        method = load(slug)
+        row = Row(name=slug, slug=slug, settings=settings)
+        config = config_of(method, row, self.options, small=self.small)
+        about = {"slug": slug, "config": config_json(config), "seed": self.seed, "train": self.train}
+        directory = self.run / "products" / f"{slug}-{self.seed}-{content_hash(about, length=8)}"
+        if directory not in self.loaded:
+            with no_cycle(slug):
+                bench = self.bench(row, directory.with_name(f"{directory.name}.work"))
+                make(method, config, bench, directory, about=about)
+            self.loaded[directory] = method.load(config, directory, self.base)
+        charge_made(directory)
+        return self.loaded[directory]
+
+    @property
+    def proxy(self) -> Scorer | None:
+        """The reward model that scores every row; None where the task gives no pairs."""
+        return self.product("bradley-terry", {}).scorer
+
+    def judge(self) -> Scorer:
+        """A reward model from feedback and prompts that no method sees: the substitute for gold on user data."""
+        apart = Setup(self.options, 1_000_003, self.run, self.task, self.base, self.ceiling, train="judge")
+        scorer = apart.proxy
+        assert scorer is not None
+        return scorer
+
+
+@lru_cache(maxsize=4)
+def setup(run: Path, seed: int) -> Setup:
+    """From the options stored in a run's directory."""
+    options = Options.from_json(read_json(run / "run.json")["options"])
+    task = make_task(options, seed=seed)
+    base = task.base()
+    rows = pair_rows(base.tokenizer, task.pairs("train"), max_length=options.max_length)
+    flops = options.budget or preference_ceiling(base.module, rows, epochs=EPOCHS)
+    labels = len(task.pairs("train")) * (1 + len(task.attributes))
+    made = Setup(options, seed, run, task, base, Ceiling(flops, float(labels)))
+    if task.needs_judge:
+        task.use_judge(made.judge())
+    return made
+
+
+def make_task(options: Options, *, seed: int) -> Any:
+    """The task of a comparison; feedback of embedded tasks is drawn anew for each seed, files stay as they are."""
+    if options.task is not None:
+        return Reviews(seed=seed).resized(pairs=options.limit, test_prompts=options.prompts)
+    return FromFile(
+        model=str(options.model), data=str(options.data), columns=dict(options.columns), limit=options.limit,
+        on_bad_row=options.on_bad_row, test_prompts=options.prompts,
+    )  # fmt: skip

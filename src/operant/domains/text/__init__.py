@@ -1,0 +1,1 @@
+"""Text: answers are strings. metrics: length, distinct-n, self-BLEU; represent: dump, load, show; tasks: reviews."""

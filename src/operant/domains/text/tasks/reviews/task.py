@@ -1,0 +1,157 @@
+"""The `reviews` task: prompts, biased annotators, exact gold, a small base."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from operant.disk import answer_seed, content_hash
+from operant.domains.text.tasks.reviews.gold import HIGH, WEIGHTS, gold
+from operant.domains.text.tasks.reviews.grammar import Request, Style, draw_request, draw_review, draw_traits
+from operant.engine.policy import LanguageModel
+from operant.errors import UnknownName
+from operant.meter import charge
+from operant.schema import Answer, Json, Metric, Pair, Prompt, Score, Split
+
+BASE = Path(__file__).parents[2] / "bases" / "reviews"
+METRICS = (
+    Metric(
+        name="quality", what="exact gold: sentiment, relevance, facts, a little formality; less insults and nonsense"
+    ),
+    Metric(name="sentiment", what="mean valence of opinions, -1 to 1"),
+    Metric(name="formality", what="mean register of opinions, -1 to 1"),
+    Metric(name="relevance", what="requested aspects mentioned and clauses on topic, 0 to 1"),
+    Metric(name="factual", what="true minus false statements per fact given, -1 to 1"),
+    Metric(name="toxicity", direction="down", what="1 - 0.5^insults"),
+    Metric(name="malformed", direction="down", what="share of clauses outside the grammar"),
+    Metric(name="both", what="sentiment and formality both in their top 40%"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knobs:
+    """The generator's settings. Fixed before the first verification; their hash is part of every run's key."""
+
+    pairs: int = 1000  # training pairs, overall and for each attribute
+    valid_pairs: int = 200
+    test_prompts: int = 100
+    test_pairs: int = 400
+    sharpness: float = 1.5  # Bradley-Terry: P(a over b) = sigmoid(sharpness * difference in utility)
+    length_bias: float = 0.1  # what every annotator adds per word, beside the truth
+    attribute_sharpness: float = 3.0  # the same for pairs about one attribute
+    style: Style = field(default_factory=Style)
+
+
+class Reviews:
+    """Feedback is drawn anew for every seed; test prompts are the same for all."""
+
+    name = "reviews"
+    attributes = ("sentiment", "formality")
+    canned = ("the build is satisfactory .", "the service is agreeable .")
+    metrics = METRICS
+    gold_kind = "exact"
+    needs_judge = False
+
+    def __init__(self, *, seed: int = 0, knobs: Knobs | None = None):
+        self.seed = seed
+        self.knobs = knobs or Knobs()
+
+    def prompts(self, split: Split) -> list[Prompt]:
+        if split == "test":
+            return [self._prompt(self._rng("test", place)) for place in range(self.knobs.test_prompts)]
+        unique = {pair.prompt.id: pair.prompt for pair in self.pairs(split)}
+        return list(unique.values())
+
+    def pairs(self, split: Split, *, attribute: str | None = None) -> list[Pair]:
+        """Judged pairs. Test pairs are judged by the exact gold; the others by the annotators."""
+        if attribute is not None and attribute not in self.attributes:
+            raise UnknownName("attribute", attribute, self.attributes)
+        counts = {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs}
+        return [self._pair(split, place, attribute) for place in range(counts[split])]
+
+    def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
+        """The biased annotators' verdicts: 1 where left is preferred, else 0. One label each."""
+        charge(labels=len(prompts))
+        verdicts: list[float | None] = []
+        for prompt, one, two in zip(prompts, left, right, strict=True):
+            rng = Random(answer_seed(self.seed, "ask", prompt.id, one.value, two.value))
+            verdicts.append(float(self._prefers(rng, _request(prompt), str(one.value), str(two.value), None)))
+        return verdicts
+
+    def gold(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> dict[str, list[Score]]:
+        rows = [gold(str(answer.value), _request(prompt)) for prompt, answer in zip(prompts, answers, strict=True)]
+        return {metric.name: [Score(value=row[metric.name]) for row in rows] for metric in self.metrics}
+
+    def base(self) -> LanguageModel:
+        return LanguageModel.load(BASE)
+
+    def identity(self) -> Json:
+        knobs = asdict(self.knobs)
+        return {"task": self.name, "knobs": knobs, "weights": dict(WEIGHTS), "high": dict(HIGH), "base": _base_hash()}
+
+    def summary(self) -> dict[str, Json]:
+        pairs = self.pairs("train")
+        longer = sum(len(str(p.chosen.value).split()) > len(str(p.rejected.value).split()) for p in pairs)
+        worse = sum(_quality(p.prompt, p.chosen) < _quality(p.prompt, p.rejected) for p in pairs)
+        return {
+            "source": "generated; feedback is drawn anew for every seed, test prompts are shared",
+            "pairs": {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs},
+            "test prompts": self.knobs.test_prompts,
+            "training labels against gold (seed 0)": f"{worse / len(pairs):.1%}",
+            "training pairs where the longer answer was chosen (seed 0)": f"{longer / len(pairs):.1%}",
+            "length bias per word": self.knobs.length_bias,
+        }
+
+    def resized(self, *, pairs: int | None, test_prompts: int | None) -> Reviews:
+        """The same generator with other counts."""
+        changes: dict[str, Any] = {"pairs": pairs, "test_prompts": test_prompts}
+        return Reviews(seed=self.seed, knobs=replace(self.knobs, **{k: v for k, v in changes.items() if v is not None}))
+
+    def _rng(self, split: str, place: int, attribute: str | None = None) -> Random:
+        return Random(answer_seed(0 if split == "test" else self.seed, "reviews", split, place, attribute))
+
+    def _prompt(self, rng: Random) -> Prompt:
+        request = draw_request(rng)
+        columns = {"item": request.item, "facts": request.facts, "aspects": request.aspects}
+        return Prompt(id=content_hash(request.text()), content=request.text(), columns=columns)
+
+    def _pair(self, split: Split, place: int, attribute: str | None) -> Pair:
+        rng = self._rng(split, place, attribute)
+        prompt = self._prompt(rng)
+        texts = [draw_review(rng, _request(prompt), draw_traits(rng, self.knobs.style)) for _ in range(2)]
+        if split == "test":
+            name = attribute or "quality"
+            first = gold(texts[0], _request(prompt))[name] >= gold(texts[1], _request(prompt))[name]
+        else:
+            first = self._prefers(rng, _request(prompt), texts[0], texts[1], attribute)
+        chosen, rejected = texts if first else texts[::-1]
+        return Pair(prompt=prompt, chosen=Answer(value=chosen), rejected=Answer(value=rejected))
+
+    def _prefers(self, rng: Random, request: Request, left: str, right: str, attribute: str | None) -> bool:
+        gap = self._utility(left, request, attribute) - self._utility(right, request, attribute)
+        return rng.random() < 1 / (1 + math.exp(-gap))
+
+    def _utility(self, text: str, request: Request, attribute: str | None) -> float:
+        """What an annotator sees in a review: the truth, and its length."""
+        values = gold(text, request)
+        if attribute is not None:
+            return self.knobs.attribute_sharpness * values[attribute]
+        return self.knobs.sharpness * values["quality"] + self.knobs.length_bias * values["words"]
+
+
+def _request(prompt: Prompt) -> Request:
+    return Request(prompt.columns["item"], prompt.columns["facts"], prompt.columns["aspects"])
+
+
+def _quality(prompt: Prompt, answer: Answer) -> float:
+    return gold(str(answer.value), _request(prompt))["quality"]
+
+
+@lru_cache(maxsize=1)
+def _base_hash() -> str:
+    return content_hash((BASE / "model.safetensors").read_bytes().hex())

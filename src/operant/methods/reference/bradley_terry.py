@@ -1,0 +1,83 @@
+"""A Bradley-Terry reward model: one head on a copy of the base, fitted to pairs. The proxy of every comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from operant.card import Card, Claim, Method
+from operant.disk import answer_seed
+from operant.engine.reward import reward_scores
+from operant.models.heads import new_reward_head
+from operant.objectives.reward import bradley_terry_loss
+from operant.rewards.model import RewardModel
+from operant.schema import Bench, Policy, Products
+from operant.training.fit import Schedule, fit
+from operant.training.pairs import Fit, PairRow, pair_rows, planned_steps, train_flops
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    attribute: str | None = None  # pairs about one attribute; None: the overall preference
+    use_margin: bool = False  # subtract the pair's margin, where the feedback has one
+    learning_rate: float = 1e-5
+    batch_size: int = 8
+    accumulate: int = 1
+    epochs: float | None = 1
+
+    def fit(self) -> Fit:
+        return Fit(
+            learning_rate=self.learning_rate, batch_size=self.batch_size, accumulate=self.accumulate,
+            epochs=self.epochs, points=0,
+        )  # fmt: skip
+
+
+def run(config: Config, bench: Bench) -> Products:
+    tokenizer = bench.base.tokenizer
+    pairs = bench.task.pairs("train", attribute=config.attribute)
+    rows = pair_rows(tokenizer, pairs, max_length=bench.max_length)
+    rng = torch.Generator().manual_seed(answer_seed(bench.seed, "reward head"))
+    head = new_reward_head(bench.base.module, tokenizer, rng=rng)
+
+    def loss(part: Sequence[PairRow], whole: Sequence[PairRow]) -> Tensor:
+        assert whole
+        rewards = reward_scores(head, tokenizer, [row.chosen for row in part] + [row.rejected for row in part])
+        margin = torch.tensor([row.margin or 0.0 for row in part]) if config.use_margin else None
+        return bradley_terry_loss(rewards[: len(part)], rewards[len(part) :], margin=margin)
+
+    groups = [rows[start : start + config.batch_size] for start in range(0, len(rows), config.batch_size)]
+    flops = train_flops(head, [[r.chosen for r in g] + [r.rejected for r in g] for g in groups]) / len(rows)
+    steps = planned_steps(bench, config.fit(), items=len(rows), flops_per_item=flops)
+    schedule = Schedule(
+        steps=steps, learning_rate=config.learning_rate, batch_size=config.batch_size,
+        accumulate=config.accumulate, save_every=50, seed=bench.seed,
+    )  # fmt: skip
+    fit(head, rows, loss, schedule, bench.dir / "fit")
+    return Products(scorer=RewardModel(head, tokenizer, max_length=bench.max_length))
+
+
+def load(config: Config, directory: Path, base: Policy) -> Products:
+    assert config is not None and base is not None
+    return Products(scorer=RewardModel.load(directory / "scorer"))
+
+
+METHOD = Method(
+    Config,
+    run,
+    load,
+    Card(
+        slug="bradley-terry",
+        family="reference",
+        kind="model",
+        paper="",
+        title="Bradley-Terry reward model",
+        claims=(Claim("reviews", "accuracy", "up", against="longer-wins", smallest=0.05),),
+        baselines=("longer-wins",),
+        search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
+        tiny={"learning_rate": 1e-3, "epochs": 3},
+    ),
+)

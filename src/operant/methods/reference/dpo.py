@@ -1,0 +1,68 @@
+"""Direct preference optimisation (Rafailov et al. 2023): the control that every preference method stands beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from operant.card import Card, Claim, Method
+from operant.errors import require
+from operant.objectives.preference import dpo_loss
+from operant.schema import Bench, Products
+from operant.training.pairs import Fit, PairRow, fit_policy, pair_flops, pair_logps, pair_rows, with_reference
+from operant.training.products import load_policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    beta: float = 0.1
+    learning_rate: float = 5e-7
+    batch_size: int = 8
+    accumulate: int = 1
+    epochs: float | None = None  # at most; None: as many as the budget pays for
+    points: int = 3
+
+    def __post_init__(self) -> None:
+        require(self.beta > 0, "beta", self.beta, "above 0")
+
+    def fit(self) -> Fit:
+        return Fit(
+            learning_rate=self.learning_rate, batch_size=self.batch_size, accumulate=self.accumulate,
+            epochs=self.epochs, points=self.points,
+        )  # fmt: skip
+
+
+def run(config: Config, bench: Bench) -> Products:
+    tokenizer = bench.base.tokenizer
+    rows = pair_rows(tokenizer, bench.task.pairs("train"), max_length=bench.max_length)
+    rows = with_reference(rows, bench.base)
+
+    def loss(module: Any, part: Sequence[PairRow], whole: Sequence[PairRow]) -> Tensor:
+        assert whole
+        logps = pair_logps(module, part, pad=tokenizer.pad_token_id)
+        return dpo_loss(logps.chosen, logps.rejected, beta=config.beta)
+
+    flops = pair_flops(bench.base.module, rows, batch_size=config.batch_size)
+    policy, _ = fit_policy(bench, rows, loss, config.fit(), flops_per_item=flops)
+    return Products(generator=policy)
+
+
+METHOD = Method(
+    Config,
+    run,
+    load_policy,
+    Card(
+        slug="dpo",
+        family="reference",
+        kind="method",
+        paper="arXiv:2305.18290",
+        title="Direct preference optimisation",
+        claims=(Claim("reviews", "quality", "up", against="base", smallest=0.1),),
+        baselines=("base", "sft"),
+        search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
+        tiny={"learning_rate": 3e-4},
+    ),
+)

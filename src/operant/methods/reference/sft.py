@@ -1,0 +1,64 @@
+"""Supervised fine-tuning on the chosen answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from operant.card import Card, Claim, Method
+from operant.engine.logps import answer_logps
+from operant.models.text import Encoded
+from operant.objectives.likelihood import answer_nll_batch_mean
+from operant.schema import Bench, Products
+from operant.training.pairs import Fit, fit_policy, pair_rows, train_flops
+from operant.training.products import load_policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    learning_rate: float = 2e-5
+    batch_size: int = 8
+    accumulate: int = 1
+    epochs: float | None = None  # at most; None: as many as the budget pays for
+    points: int = 3
+
+    def fit(self) -> Fit:
+        return Fit(**vars(self))
+
+
+def run(config: Config, bench: Bench) -> Products:
+    tokenizer = bench.base.tokenizer
+    pairs = pair_rows(tokenizer, bench.task.pairs("train"), max_length=bench.max_length)
+    answers = [row.chosen for row in pairs]
+
+    def loss(module: Any, part: Sequence[Encoded], whole: Sequence[Encoded]) -> Tensor:
+        """Mean over the answer tokens of the whole batch, so that long answers do not outvote short ones twice."""
+        logps, mask = answer_logps(module, part, pad=tokenizer.pad_token_id)
+        tokens = sum(len(row.answer) for row in whole)
+        return answer_nll_batch_mean(logps, mask, batch_tokens=tokens, batch_examples=len(whole))
+
+    groups = [answers[start : start + config.batch_size] for start in range(0, len(answers), config.batch_size)]
+    flops = train_flops(bench.base.module, groups) / len(answers)
+    policy, _ = fit_policy(bench, answers, loss, config.fit(), flops_per_item=flops)
+    return Products(generator=policy)
+
+
+METHOD = Method(
+    Config,
+    run,
+    load_policy,
+    Card(
+        slug="sft",
+        family="reference",
+        kind="method",
+        paper="",
+        title="Supervised fine-tuning on chosen answers",
+        claims=(Claim("reviews", "quality", "up", against="base", smallest=0.1),),
+        baselines=("base",),
+        search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
+        tiny={"learning_rate": 1e-3},
+    ),
+)

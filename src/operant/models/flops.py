@@ -1,0 +1,42 @@
+"""What one forward pass costs, from the shapes: no hooks, no second pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from operant.meter import charge
+
+
+def matmul_weights(module: Any) -> int:
+    """Weights that every position is multiplied with, without the output head."""
+    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    layers = (layer for layer in module.modules() if isinstance(layer, nn.Linear | Conv1D) and layer is not head)
+    return sum(layer.weight.numel() for layer in layers)
+
+
+def forward_flops(module: Any, *, rows: int, queries: int, keys: int, head_rows: int) -> float:
+    """FLOPs of one pass of `rows` sequences: `queries` new positions over `keys` positions, `head_rows` scored.
+
+    2 x weights x positions, plus 4 x queries x keys x width a layer for attention (the full square, as torch's
+    FlopCounterMode counts it with eager attention), plus the head where it is applied. Mixture-of-experts layers are
+    counted as if every expert ran.
+    """
+    config = module.config.get_text_config()
+    heads = config.num_attention_heads
+    width = heads * (getattr(config, "head_dim", None) or config.hidden_size // heads)
+    attention = 4.0 * config.num_hidden_layers * width * queries * keys * rows
+    head = module.get_output_embeddings()
+    head_weights = head.weight.numel() if head is not None else 0
+    return 2.0 * matmul_weights(module) * rows * queries + attention + 2.0 * head_weights * head_rows
+
+
+def charge_forward(module: Any, *, rows: int, queries: int, keys: int, head_rows: int, backward: bool = False) -> float:
+    """Charge a forward pass, and twice as much for the backward pass that follows it; returns the total."""
+    flops = forward_flops(module, rows=rows, queries=queries, keys=keys, head_rows=head_rows)
+    charge(forward_flops=flops, forward_tokens=rows * queries)
+    if backward:
+        charge(backward_flops=2 * flops, backward_tokens=rows * queries)
+    return flops * (3 if backward else 1)

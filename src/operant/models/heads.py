@@ -1,0 +1,68 @@
+"""A reward model: a causal model's body with one score per answer, stored as AutoModelForSequenceClassification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from operant.errors import OperantError
+from operant.models.text import Encoded
+
+
+def new_reward_head(module: Any, tokenizer: Any, *, rng: torch.Generator) -> Any:
+    """A sequence classifier with one label on a copy of `module`'s body; the head starts small and random."""
+    config = type(module.config).from_dict(module.config.to_dict())
+    config.num_labels = 1
+    config.pad_token_id = tokenizer.pad_token_id
+    head = AutoModelForSequenceClassification.from_config(config)
+    body = {name: value.clone() for name, value in module.base_model.state_dict().items()}
+    head.base_model.load_state_dict(body)
+    with torch.no_grad():
+        _score_layer(head).weight.normal_(0.0, 1.0 / (config.hidden_size + 1) ** 0.5, generator=rng)
+    return head.to(dtype=next(module.parameters()).dtype).eval()
+
+
+def load_reward_head(directory: Path) -> Any:
+    """A saved reward model, from safetensors only."""
+    head = AutoModelForSequenceClassification.from_pretrained(directory, use_safetensors=True, dtype=torch.float32)
+    if head.config.num_labels != 1:
+        raise OperantError(f"{directory} is a classifier with {head.config.num_labels} labels; a reward model has one")
+    return head.eval()
+
+
+def _score_layer(head: Any) -> Any:
+    for name in ("score", "classifier"):
+        if hasattr(head, name):
+            return getattr(head, name)
+    raise OperantError(f"{type(head).__name__} has no linear score layer; this architecture cannot carry a reward head")
+
+
+def reward_ids(tokenizer: Any, encoded: Encoded) -> tuple[int, ...]:
+    """The ids that are scored: prompt, then answer without its closing EOS.
+
+    A causal model has never read anything after EOS, so its state there says little; and where EOS is also the padding
+    token, plain transformers reads the score before it. Without it both find the same place.
+    """
+    ids = encoded.prompt + encoded.answer
+    while len(ids) > 1 and ids[-1] in (tokenizer.eos_token_id, tokenizer.pad_token_id):
+        ids = ids[:-1]
+    return ids
+
+
+def scores(head: Any, sequences: list[tuple[int, ...]], *, pad: int) -> Tensor:
+    """[sequences] rewards, read at each one's last token; right-padded, positions explicit."""
+    longest = max(map(len, sequences))
+    device = next(head.parameters()).device
+    ids = torch.full((len(sequences), longest), pad, device=device)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = torch.tensor(sequence, device=device)
+        mask[row, : len(sequence)] = 1
+    positions = torch.arange(longest, device=device).expand_as(ids)
+    hidden = head.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)[0]
+    last = hidden[torch.arange(len(sequences), device=device), mask.sum(1) - 1]
+    return _score_layer(head)(last).squeeze(-1).float()

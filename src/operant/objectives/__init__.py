@@ -1,0 +1,40 @@
+"""Losses and estimators as pure functions: tensors and numbers in, one value per example out; the caller reduces.
+
+likelihood  negative log-likelihood of an answer: its sum, its mean, its share of a batch's token mean
+preference  DPO, RPO
+reward      Bradley-Terry, for reward models
+transform   what a reward becomes before it is maximised: log-sigmoid-centred, and the plain ways to compare with
+kl          k1, k2, k3 from sampled tokens, and the exact KL from logits
+"""
+
+from operant.objectives.kl import kl_full, kl_k1, kl_k2, kl_k3
+from operant.objectives.likelihood import answer_nll_batch_mean, answer_nll_mean, answer_nll_sum
+from operant.objectives.preference import dpo_loss, rpo_loss
+from operant.objectives.reward import bradley_terry_loss
+from operant.objectives.transform import (
+    clipped,
+    log_sigmoid_centred,
+    log_sigmoid_sum,
+    normalised_sum,
+    raw_sum,
+    sigmoid_centred,
+)
+
+__all__ = [
+    "answer_nll_batch_mean",
+    "answer_nll_mean",
+    "answer_nll_sum",
+    "bradley_terry_loss",
+    "clipped",
+    "dpo_loss",
+    "kl_full",
+    "kl_k1",
+    "kl_k2",
+    "kl_k3",
+    "log_sigmoid_centred",
+    "log_sigmoid_sum",
+    "normalised_sum",
+    "raw_sum",
+    "rpo_loss",
+    "sigmoid_centred",
+]
