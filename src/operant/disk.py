@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from operant.errors import OperantError
@@ -18,12 +18,28 @@ from operant.errors import OperantError
 def write_text(path: Path, text: str) -> None:
     """Write atomically: a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    partial = _partial(path)
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy atomically; a file onto itself is left alone."""
+    if target.exists() and source.samefile(target):
+        return
+    partial = _partial(target)
+    shutil.copyfile(source, partial)
+    os.replace(partial, target)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -37,8 +53,15 @@ def read_json(path: Path) -> Any:
 
 def content_hash(value: Any, *, length: int = 12) -> str:
     """Hash of a JSON value, the same whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_named)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+def _named(value: object) -> str:
+    """A path by its name; anything else has no text that is the same in every process."""
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"cannot hash a {type(value).__name__}; expected JSON values or paths")
 
 
 def answer_seed(seed: int, *parts: object) -> int:
@@ -51,12 +74,17 @@ def answer_seed(seed: int, *parts: object) -> int:
 def whole_directory(path: Path) -> Iterator[Path]:
     """Fill a directory that appears under its name only when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
+    if old.is_dir() and not path.is_dir():
+        os.replace(old, path)  # killed between the two renames below
     shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
     partial.mkdir()
     yield partial
-    shutil.rmtree(path, ignore_errors=True)
+    if path.is_dir():
+        os.replace(path, old)  # moved, then removed: half a directory never stands under the name
     os.replace(partial, path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def compare(
     prompts: Annotated[int | None, _flag("test prompts")] = None,
     max_tokens: Annotated[int | None, _flag("tokens of an answer [24]")] = None,
     max_length: Annotated[int | None, _flag("tokens of prompt and answer together [512]")] = None,
-    best_of: Annotated[int | None, _flag("samples of methods that choose among samples [16]")] = None,
+    best_of: Annotated[int | None, _flag("samples of methods that choose among samples [their own: 16 or 128]")] = None,
     points: Annotated[int | None, _flag("checkpoints on a curve [3]")] = None,
     trials: Annotated[int | None, _flag("tuning trials for every row [4]")] = None,
     budget: Annotated[float | None, _flag("training FLOPs of one run [3 epochs of dpo]")] = None,

@@ -45,10 +45,7 @@ def _best(report: Report) -> str:
         if other["method"] != best and other["verdict"] == "better" and other["high"] >= one["low"]
     ]  # fmt: skip
     close = f" Its interval against base overlaps that of {', '.join(rivals)}." if rivals else ""
-    return (
-        f"{best}: {metric} {one['difference']:+.2f} over base "
-        f"[{one['low']:+.2f}, {one['high']:+.2f}].{close}"
-    )
+    return f"{best}: {metric} {one['difference']:+.2f} over base [{one['low']:+.2f}, {one['high']:+.2f}].{close}"
 
 
 def _volume(report: Report) -> str:
@@ -73,9 +70,7 @@ def _distrust(report: Report) -> str:
         warnings.append(f"{report['seeds']} seed(s): intervals hold for these seeds only")
     if report["task"]["gold_kind"] != "exact":
         warnings.append(f"gold is a {report['task']['gold_kind']}")
-    return (
-        "Do not trust: " + ("; ".join(warnings) if warnings else "nothing stood out; still read what got worse") + "."
-    )
+    return "; ".join(warnings) + "." if warnings else "Nothing stood out; still read the answers that got worse."
 
 
 def overoptimised(report: Report) -> list[str]:

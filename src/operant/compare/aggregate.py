@@ -10,7 +10,7 @@ import numpy as np
 
 from operant.compare.rows import Row
 from operant.schema import Metric
-from operant.stats import Cell, best_of_n_curve, cell, holm, two_way, verdict
+from operant.stats import Cell, Difference, best_of_n_curve, cell, holm, two_way, verdict
 
 Found = dict[str, Any]  # what one cell's file holds
 Cells = dict[str, dict[int, Found]]  # row name -> seed -> found
@@ -137,40 +137,51 @@ def _calibration(marks: Sequence[Found]) -> dict[str, Any] | None:
     return {"ece": float(error), "bins": bins}
 
 
-def compare_rows(pairs: Sequence[tuple[str, str]], cells: Cells, metrics: Sequence[Metric]) -> list[dict[str, Any]]:
-    """Differences method - baseline: the primary metric adjusted by Holm over all of them, the others as they are."""
-    made = []
-    for place, metric in enumerate(metrics):
-        some = [_difference(method, baseline, cells, metric) for method, baseline in pairs]
-        adjusted = holm([one["p"] for one in some]) if place == 0 else [one["p"] for one in some]
-        for one, p in zip(some, adjusted, strict=True):
-            difference = one.pop("made")
-            one["p_holm"] = p if place == 0 else None
-            one["verdict"] = "failed" if difference is None else verdict(difference, p, metric.direction)
-        made += some
-    scorers = [_difference(*pair, cells, Metric(name="accuracy")) for pair in pairs]
-    for one in scorers:
-        difference = one.pop("made")
-        if difference is not None:
-            made.append({**one, "p_holm": None, "verdict": verdict(difference, one["p"], "up")})
-    return [one for one in made if one["difference"] is not None or one["verdict"] == "failed"]
+def compare_rows(
+    pairs: Sequence[tuple[str, str]], cells: Cells, metrics: Sequence[Metric], *, seeds: int
+) -> list[dict[str, Any]]:
+    """Differences method - baseline: the primary metric adjusted by Holm over all of them, the others as they are.
+
+    A pair of rows that have no such metric (a scorer and a generator) is left out; one with a failed side is kept.
+    """
+    primary, *others = metrics
+    whole = [pair for pair in pairs if all(len(cells[name]) == seeds for name in pair)]
+    made = _differences(whole, cells, primary, holm_over=True)
+    for metric in (*others, Metric(name="accuracy")):
+        made += _differences(whole, cells, metric, holm_over=False)
+    nothing = ("difference", "low", "high", "p", "p_holm", "smallest_visible", "n_prompts", "n_seeds", "unknown")
+    for method, baseline in pairs:
+        if (method, baseline) not in whole:
+            head = {"method": method, "baseline": baseline, "metric": primary.name, "verdict": "failed"}
+            made.append({**head, **dict.fromkeys(nothing), "for_these_seeds_only": False})
+    return made
 
 
-def _difference(method: str, baseline: str, cells: Cells, metric: Metric) -> dict[str, Any]:
-    """One comparison; `made` is the Difference it comes from, or None where a side is missing."""
-    seeds = sorted(set(cells[method]) & set(cells[baseline]))
-    left, right = ([cells[name][seed] for seed in seeds] for name in (method, baseline))
-    head = {"method": method, "baseline": baseline, "metric": metric.name}
-    values = [matrix(side, lambda one: read_metric(one, metric.name)) for side in (left, right)]
-    if values[0] is None or values[1] is None or values[0].shape != values[1].shape:
-        nothing = ("difference", "low", "high", "p", "smallest_visible", "n_prompts", "n_seeds", "unknown")
-        return {**head, **dict.fromkeys(nothing), "for_these_seeds_only": False, "made": None}
-    found = two_way(values[0] - values[1])
-    return {
-        **head, "difference": found.mean, "low": found.low, "high": found.high, "p": found.p,
-        "smallest_visible": found.smallest_visible, "for_these_seeds_only": found.for_these_seeds_only,
-        "unknown": found.unknown, "n_prompts": found.n_prompts, "n_seeds": found.n_seeds, "made": found,
-    }  # fmt: skip
+def _differences(
+    pairs: Sequence[tuple[str, str]], cells: Cells, metric: Metric, *, holm_over: bool
+) -> list[dict[str, Any]]:
+    """Every pair that has this metric; the verdict is by the adjusted p where there is one."""
+    found = [(pair, made) for pair in pairs if (made := _difference(*pair, cells, metric)) is not None]
+    adjusted = holm([made.p for _, made in found]) if holm_over else [None] * len(found)
+    return [
+        {
+            "method": method, "baseline": baseline, "metric": metric.name, "difference": made.mean, "low": made.low,
+            "high": made.high, "p": made.p, "p_holm": p, "smallest_visible": made.smallest_visible,
+            "for_these_seeds_only": made.for_these_seeds_only, "unknown": made.unknown, "n_prompts": made.n_prompts,
+            "n_seeds": made.n_seeds, "verdict": verdict(made, p if holm_over else made.p, metric.direction),
+        }
+        for ((method, baseline), made), p in zip(found, adjusted, strict=True)
+    ]  # fmt: skip
+
+
+def _difference(method: str, baseline: str, cells: Cells, metric: Metric) -> Difference | None:
+    """Paired by seed and prompt; None where a side does not have the metric."""
+    seeds = sorted(cells[method])
+    left, right = (
+        matrix([cells[name][seed] for seed in seeds], lambda one: read_metric(one, metric.name))
+        for name in (method, baseline)
+    )
+    return None if left is None or right is None or left.shape != right.shape else two_way(left - right)
 
 
 def read_metric(found: Found, name: str) -> Any:

@@ -44,7 +44,7 @@ def assemble(run: Path, options: Options, rows: Sequence[Row], task: Task) -> di
             "name": task.name, "gold_kind": task.gold_kind, "primary": primary,
             "metrics": [{"name": m.name, "direction": m.direction, "what": m.what} for m in task.metrics],
         },
-        "comparisons": compare_rows(_pairs(rows), done, task.metrics),
+        "comparisons": compare_rows(_pairs(rows), done, task.metrics, seeds=options.seeds),
         "curves": [made for name, found in whole.items() if (made := curve(name, found))],
         "best_of_n": _best_of(run, whole, options), "aa": _controls(whole),
         "examples": _examples(prompts, whole, primary), "worse": _worse(prompts, whole, primary),
@@ -84,7 +84,7 @@ def _pairs(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _best_of(run: Path, whole: dict[str, list[Any]], options: Options) -> list[dict[str, Any]]:
-    sizes = sorted({2**k for k in range(options.best_of.bit_length()) if 2**k <= options.best_of} | {options.best_of})
+    sizes = sorted({2**k for k in range(options.pool.bit_length()) if 2**k <= options.pool} | {options.pool})
     found = []
     for name, many in whole.items():
         if all("scorer" in one for one in many):

@@ -46,15 +46,26 @@ def first(generator: Generator, prompts: Sequence[Prompt], setup: Setup) -> list
 def _measured(prompts: Sequence[Prompt], answers: Sequence[Answer], setup: Setup) -> dict[str, Any]:
     texts = [str(answer.value) for answer in answers]
     gold = setup.task.gold(prompts, answers)
-    proxy = setup.proxy
     return {
         "metrics": {name: values(scores) for name, scores in gold.items()},
-        "proxy": values(proxy.score(prompts, answers)) if proxy else None,
+        "proxy": proxy_above_base(prompts, answers, setup),
         "length": [float(len(words(text))) for text in texts],
         "diversity": {
             "distinct_1": distinct(texts, 1), "distinct_2": distinct(texts, 2), "self_bleu": self_bleu(texts),
         },
     }  # fmt: skip
+
+
+def proxy_above_base(prompts: Sequence[Prompt], answers: Sequence[Answer], setup: Setup) -> Values | None:
+    """Proxy reward less its mean over base answers to the same prompt.
+
+    Bradley-Terry leaves an offset per prompt and per fit free; only this difference can be averaged over seeds.
+    """
+    if setup.proxy is None:
+        return None
+    level = test_pool(setup)["proxy"]
+    scored = values(setup.proxy.score(prompts, answers))
+    return [None if one is None or base is None else one - base for one, base in zip(scored, level, strict=True)]
 
 
 def _point(point: Point, prompts: Sequence[Prompt], setup: Setup) -> dict[str, Any]:
@@ -65,7 +76,7 @@ def _point(point: Point, prompts: Sequence[Prompt], setup: Setup) -> dict[str, A
         "knob": point.knob,
         "value": point.value,
         "gold": values(gold),
-        "proxy": values(setup.proxy.score(prompts, answers)) if setup.proxy else None,
+        "proxy": proxy_above_base(prompts, answers, setup),
         "kl": _kl_json(point.generator.kl(setup.base, prompts, answers)),
     }
 
@@ -95,16 +106,23 @@ def test_pool(setup: Setup) -> dict[str, Any]:
 def _draw_pool(setup: Setup) -> dict[str, Any]:
     prompts = setup.task.prompts("test")
     drawn = setup.base.answer(
-        prompts, n=setup.options.best_of, decoding=setup.decoding, seed=answer_seed(setup.seed, "test pool")
+        prompts, n=setup.options.pool, decoding=setup.decoding, seed=answer_seed(setup.seed, "test pool")
     )
     flat = [answer for many in drawn for answer in many]
     asked = [prompt for prompt, many in zip(prompts, drawn, strict=True) for _ in many]
     gold = values(setup.task.gold(asked, flat)[setup.task.metrics[0].name])
-    size = setup.options.best_of
+    size = setup.options.pool
+    proxy: Values = values(setup.proxy.score(asked, flat)) if setup.proxy else [None] * len(flat)
     return {
+        "proxy": [_level(proxy[start : start + size]) for start in range(0, len(proxy), size)],
         "answers": [[[str(one.value), one.finish] for one in many] for many in drawn],
         "gold": [gold[start : start + size] for start in range(0, len(gold), size)],
     }
+
+
+def _level(scores: Values) -> float | None:
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known else None
 
 
 def grade_scorer(scorer: Scorer, setup: Setup) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from operant.errors import OperantError, UnknownName, require
 from operant.schema import Json
 
 TASKS = ("reviews",)
+POOL = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Options:
     prompts: int | None = None  # test prompts
     max_tokens: int = 24
     max_length: int = 512  # tokens of prompt and answer together
-    best_of: int = 16
+    best_of: int | None = None  # samples of methods that choose among samples; None: each method's own
     points: int = 3
     trials: int = 4
     budget: float | None = None  # training FLOPs; None: 3 epochs of dpo
@@ -43,8 +44,9 @@ class Options:
         if self.task is not None and self.task not in TASKS:
             raise UnknownName("task", self.task, TASKS)
         require(self.methods, "methods", "nothing", "at least one method; see `operant methods`")
-        for name in ("seeds", "max_tokens", "best_of", "points", "trials"):
+        for name in ("seeds", "max_tokens", "points", "trials"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        require(self.best_of is None or self.best_of >= 2, "best_of", self.best_of, "at least 2")
         require(self.max_length > self.max_tokens, "max_length", self.max_length, f"above max_tokens {self.max_tokens}")
         require(self.prompts is None or self.prompts >= 2, "prompts", self.prompts, "at least 2")
         require(self.limit is None or self.limit >= 20, "limit", self.limit, "at least 20 rows")
@@ -56,6 +58,11 @@ class Options:
     @classmethod
     def from_json(cls, values: dict) -> Options:
         return cls(**{**values, "methods": tuple(values["methods"])})
+
+    @property
+    def pool(self) -> int:
+        """Base answers per test prompt that judges are tried on."""
+        return self.best_of or POOL
 
     @property
     def name(self) -> str:

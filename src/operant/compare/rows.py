@@ -45,7 +45,7 @@ def config_of(method: Method, row: Row, options: Options, *, small: bool, chosen
     """Defaults, then settings for small models, then --best-of and --points, then tuning, then the row's own."""
     known = {field.name for field in dataclasses.fields(method.config)}
     values = dict(method.card.tiny) if small else {}
-    values |= {name: options.best_of for name in SAMPLES if name in known}
+    values |= {name: options.best_of for name in SAMPLES if name in known and options.best_of}
     values |= {name: getattr(options, name) for name in ("points", "max_tokens") if name in known}
     values |= (chosen or {}) | row.settings
     for name in values:

@@ -97,7 +97,7 @@ def setup(run: Path, seed: int) -> Setup:
     labels = len(task.pairs("train")) * (1 + len(task.attributes))
     made = Setup(options, seed, run, task, base, Ceiling(flops, float(labels)))
     if task.needs_judge:
-        task.use_judge(made.judge())
+        task.use_judge(made.judge)
     return made
 
 

@@ -28,12 +28,13 @@ class BestOf:
         drawn = self.base.answer(prompts, n=self.n, decoding=decoding, seed=seed)
         flat = [(prompt, answer) for prompt, many in zip(prompts, drawn, strict=True) for answer in many]
         scored = self.scorer.score([prompt for prompt, _ in flat], [answer for _, answer in flat])
-        values = [-math.inf if score.value is None else score.value for score in scored]
+        values = [-math.inf if score.value is None or math.isnan(score.value) else score.value for score in scored]
         best = []
         for place, many in enumerate(drawn):
             mine = values[place * self.n : (place + 1) * self.n]
             if max(mine) == -math.inf:
-                raise OperantError(f"no candidate of prompt {prompts[place].id!r} could be scored: {scored[0].why}")
+                why = scored[place * self.n].why or "every value is -inf or not a number"
+                raise OperantError(f"no candidate of prompt {prompts[place].id!r} could be scored: {why}")
             best.append(many[mine.index(max(mine))])
         return best
 

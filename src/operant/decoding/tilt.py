@@ -7,7 +7,7 @@ With u the log-likelihood of "the answer is good" and beta = 1 this is Bayesian 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -28,7 +28,9 @@ class Tilted(NamedTuple):
 def tilt(utilities: Tensor, *, beta: float) -> Tilted:
     """Weights proportional to exp(u / beta) over [candidates]; -inf gets weight 0."""
     require(beta > 0, "beta", beta, "above 0")
-    logs = (utilities.double() / beta).log_softmax(-1)
+    _some_finite(utilities)
+    utilities = utilities.double()
+    logs = ((utilities - utilities.max()) / beta).log_softmax(-1)  # shifted first: a tiny beta would magnify rounding
     weights = logs.exp()
     kl = float(torch.where(weights > 0, weights * (logs + math.log(len(weights))), torch.zeros_like(logs)).sum())
     return Tilted(weights, kl)
@@ -40,33 +42,57 @@ def tilt_to_kl(utilities: Tensor, *, kl: float) -> Tilted:
     What cannot be reached is approached: candidates that tie at the top share the weight, so ln(n / ties) is the most.
     """
     require(kl >= 0, "kl", kl, "0 or more nats")
-    known = utilities[utilities.isfinite()]
-    if not len(known):
-        raise OperantError("no candidate has a finite utility; nothing can be resampled")
+    _some_finite(utilities)
+    known = utilities.double()[utilities.isfinite()]
     scale = float((known.max() - known.min()).clamp(min=1e-12))
     low, high = 1e-9, 1e9
-    for _ in range(200):
+    for _ in range(64):  # halves 41 nats of log(1 / beta) down to the last bit
         middle = math.sqrt(low * high)
         low, high = (middle, high) if tilt(utilities, beta=scale / middle).kl < kl else (low, middle)
     return tilt(utilities, beta=scale / low)
 
 
+def _some_finite(utilities: Tensor) -> None:
+    if utilities.isnan().any() or (utilities == math.inf).any():
+        expected = "a number, or -inf for what must not be drawn"
+        raise OperantError(f"utilities are {utilities.tolist()[:8]}...; expected of each {expected}")
+    if not utilities.isfinite().any():
+        raise OperantError("no candidate has a finite utility; nothing can be resampled")
+
+
+class Candidates(NamedTuple):
+    answers: list[list[Answer]]  # [prompts][candidates]
+    utilities: Tensor  # [prompts, candidates], -inf where unknown
+
+
+Draw = Callable[[Sequence[Prompt], Decoding, int], Candidates]
+
+
 class Resampled:
     """Draws candidates from the base and answers with one of them, at `kl` nats from it."""
 
-    def __init__(self, base: Generator, scorer: Scorer, *, candidates: int, kl: float, ladder: Sequence[float] = ()):
+    def __init__(
+        self, base: Generator, scorer: Scorer, *, candidates: int, kl: float, ladder: Sequence[float] = (),
+        draw: Draw | None = None,
+    ):  # fmt: skip
         require(candidates >= 2, "candidates", candidates, "at least 2")
         require(kl >= 0, "kl", kl, "0 or more nats")
         self.base, self.scorer, self.candidates, self.target, self.ladder = base, scorer, candidates, kl, tuple(ladder)
+        self.draw = draw or self.drawn
+
+    def drawn(self, prompts: Sequence[Prompt], decoding: Decoding, seed: int) -> Candidates:
+        """One set of base answers per prompt, with the scorer's utilities."""
+        answers = self.base.answer(prompts, n=self.candidates, decoding=decoding, seed=answer_seed(seed, "candidates"))
+        pairs = [(prompt, answer) for prompt, many in zip(prompts, answers, strict=True) for answer in many]
+        scored = self.scorer.score([prompt for prompt, _ in pairs], [answer for _, answer in pairs])
+        values = torch.tensor([-math.inf if score.value is None else score.value for score in scored])
+        return Candidates(answers, values.view(len(prompts), -1))
 
     def answer(self, prompts: Sequence[Prompt], *, n: int, decoding: Decoding, seed: int) -> list[list[Answer]]:
         """n draws, with replacement, from one set of candidates per prompt."""
-        drawn = self.base.answer(prompts, n=self.candidates, decoding=decoding, seed=answer_seed(seed, "candidates"))
-        pairs = [(prompt, answer) for prompt, many in zip(prompts, drawn, strict=True) for answer in many]
-        scored = self.scorer.score([prompt for prompt, _ in pairs], [answer for _, answer in pairs])
-        values = torch.tensor([-math.inf if score.value is None else score.value for score in scored])
         answers = []
-        for prompt, many, utilities in zip(prompts, drawn, values.view(len(prompts), -1), strict=True):
+        drawn = self.draw(prompts, decoding, seed)
+        for prompt, many, utilities in zip(prompts, drawn.answers, drawn.utilities, strict=True):
             tilted = tilt_to_kl(utilities, kl=self.target)
             rng = Random(answer_seed(seed, "resample", prompt.id))
             picks = rng.choices(range(len(many)), weights=tilted.weights.tolist(), k=n)
@@ -84,11 +110,12 @@ class Resampled:
         return KL(values=values, kind="bound", why="KL of the resampling weights")
 
     def points(self) -> list[Point]:
-        """The rungs of its ladder of KLs."""
+        """The rungs of its ladder of KLs; they resample the same candidates, which are drawn once."""
+        draw = last_remembered(self.drawn)
         return [
             Point(
                 knob="kl", value=kl,
-                generator=Resampled(self.base, self.scorer, candidates=self.candidates, kl=kl),
+                generator=Resampled(self.base, self.scorer, candidates=self.candidates, kl=kl, draw=draw),
             )
             for kl in self.ladder
         ]  # fmt: skip
@@ -97,6 +124,19 @@ class Resampled:
         for name, part in (("base", self.base), ("scorer", self.scorer)):
             (directory / name).mkdir(parents=True, exist_ok=True)
             part.save(directory / name)
+
+
+def last_remembered(draw: Draw) -> Draw:
+    """The same draw, which is not made again when it is asked for twice in a row."""
+    kept: list[tuple[object, Candidates]] = []
+
+    def remembered(prompts: Sequence[Prompt], decoding: Decoding, seed: int) -> Candidates:
+        asked = (tuple(prompt.id for prompt in prompts), decoding, seed)
+        if not kept or kept[0][0] != asked:
+            kept[:] = [(asked, draw(prompts, decoding, seed))]
+        return kept[0][1]
+
+    return remembered
 
 
 def _marked(answer: Answer, kl: float) -> Answer:

@@ -11,6 +11,7 @@ from torch import Tensor
 from operant.engine.batch import Batch, by_length, collate
 from operant.models.flops import charge_forward
 from operant.models.text import Encoded
+from operant.ops import token_logps
 
 TOKENS = 16_384  # padded positions of one pass without gradient
 
@@ -40,8 +41,7 @@ def answer_logits(module: Any, batch: Batch, *, backward: bool = False) -> Tenso
 def answer_logps(module: Any, rows: Sequence[Encoded], *, pad: int) -> AnswerLogps:
     """Differentiable log-probabilities of one batch; charged as a step of training when gradients are on."""
     batch = collate(rows, pad=pad, device=next(module.parameters()).device)
-    logits = answer_logits(module, batch, backward=torch.is_grad_enabled()).float()
-    picked = logits.gather(-1, batch.answer.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
+    picked = token_logps(answer_logits(module, batch, backward=torch.is_grad_enabled()), batch.answer)
     return AnswerLogps(picked.masked_fill(~batch.mask, 0.0), batch.mask)
 
 

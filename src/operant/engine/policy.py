@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
+from operant.disk import copy_file
 from operant.engine.logps import all_kls, all_logps
 from operant.engine.sampler import sample
 from operant.models.causal import copy_module, load_causal, load_tokenizer, save_causal
 from operant.models.text import decode, encode, encode_prompt
+from operant.models.weights import load_weights
 from operant.schema import KL, Answer, Decoding, Point, Prompt
 
 
@@ -63,7 +63,7 @@ class LanguageModel:
     def at(self, weights: Path) -> LanguageModel:
         """The same model with the weights of a checkpoint."""
         module = copy_module(self.module)
-        module.load_state_dict(load_file(weights), strict=False)  # tied weights are stored once
+        load_weights(module, weights)
         return LanguageModel(module, self.tokenizer)
 
     def snapshot(self) -> LanguageModel:
@@ -74,7 +74,7 @@ class LanguageModel:
         save_causal(self.module, self.tokenizer, directory)
         for step, path in self.checkpoints.items():
             (directory / "points").mkdir(exist_ok=True)
-            save_file(load_file(path), directory / "points" / f"{step}.safetensors")
+            copy_file(path, directory / "points" / f"{step}.safetensors")
 
     @classmethod
     def load(cls, source: str | Path) -> LanguageModel:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from operant.engine.batch import by_length
 from operant.meter import charge
-from operant.models.flops import charge_forward
+from operant.models.flops import charge_forward, forward_flops
 from operant.models.heads import reward_ids, scores
 from operant.models.text import Encoded
 
@@ -23,6 +23,12 @@ def reward_scores(head: Any, tokenizer: Any, rows: Sequence[Encoded]) -> Tensor:
     longest = max(map(len, sequences))
     charge_forward(head, rows=len(rows), queries=longest, keys=longest, head_rows=0, backward=torch.is_grad_enabled())
     return scores(head, sequences, pad=tokenizer.pad_token_id)
+
+
+def reward_flops(head: Any, tokenizer: Any, rows: Sequence[Encoded]) -> float:
+    """What `reward_scores` costs in training: forward and backward."""
+    longest = max(len(reward_ids(tokenizer, row)) for row in rows)
+    return 3 * forward_flops(head, rows=len(rows), queries=longest, keys=longest, head_rows=0)
 
 
 @torch.no_grad()

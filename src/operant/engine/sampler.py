@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from operant.disk import answer_seed
 from operant.engine.batch import collate
+from operant.errors import require
 from operant.meter import charge
 from operant.models.flops import charge_forward
 from operant.models.text import Encoded
@@ -30,6 +32,9 @@ def sample(
     eos: int, pad: int,
 ) -> list[list[Sampled]]:  # fmt: skip
     """n answers for each (prompt id, token ids). What else is in the batch changes nothing beyond rounding."""
+    require(n >= 1, "n", n, "at least 1 answer per prompt")
+    require(decoding.max_tokens >= 1, "max_tokens", decoding.max_tokens, "at least 1")
+    require(0 <= decoding.temperature < math.inf, "temperature", decoding.temperature, "0 (greedy) or above")
     answers: list[list[Sampled]] = [[] for _ in prompts]
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index][1]))
     group = max(1, ROWS // n)

@@ -2,4 +2,11 @@
 
 causal: load, save and copy a causal language model    text: prompts and answers to token ids and back
 heads: a reward model on a causal model's body         flops: what one forward pass costs
+weights: tensors of a model in one safetensors file    small: models from scratch with random weights
 """
+
+import os
+
+# The libraries read these once, while they are imported; any file of this room is imported after this one.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from safetensors import SafetensorError
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging
 
 from operant.errors import OperantError
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-os.environ.setdefault("DO_NOT_TRACK", "1")
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 
 def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model directory or name, with a padding token (EOS where it has none)."""
-    tokenizer = AutoTokenizer.from_pretrained(str(source))
+    refuse_other_formats(source, weights=False)
+    try:
+        tokenizer = _tokenizer_class(Path(source)).from_pretrained(str(source), trust_remote_code=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise OperantError(f"no tokenizer could be read from {source}: {_first_line(error)}") from error
     if tokenizer.eos_token_id is None:
         raise OperantError(
             f"the tokenizer of {source} has no end-of-sequence token, so no answer could ever end; "
@@ -33,26 +41,57 @@ def load_tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def _tokenizer_class(path: Path) -> Any:
+    """As tokenizer_config.json says, where it names no architecture.
+
+    AutoTokenizer reads some architectures' own tokenizer instead (Qwen2's, for one), which splits words otherwise.
+    """
+    config = path / "tokenizer_config.json"
+    named = json.loads(config.read_text(encoding="utf-8")).get("tokenizer_class") if config.is_file() else None
+    return PreTrainedTokenizerFast if named in ("TokenizersBackend", "PreTrainedTokenizerFast") else AutoTokenizer
+
+
 def load_causal(source: str | Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """A causal language model from a directory or name, in evaluation mode."""
-    _refuse_other_formats(Path(source))
-    module = AutoModelForCausalLM.from_pretrained(str(source), dtype=dtype, use_safetensors=True)
+    return load_whole(AutoModelForCausalLM, source, dtype=dtype)
+
+
+def load_whole(auto: Any, source: str | Path, *, dtype: torch.dtype) -> Any:
+    """A model of an Auto class, from safetensors only, with every weight read: none is left at random."""
+    refuse_other_formats(source)
+    try:
+        module, found = auto.from_pretrained(
+            str(source), dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise OperantError(f"{source} cannot be loaded as {auto.__name__}: {_first_line(error)}") from error
+    missing = sorted(found["missing_keys"])
+    if missing:
+        raise OperantError(
+            f"{source} lacks {len(missing)} weights of {type(module).__name__}, {missing[0]!r} among them; "
+            "expected the directory of a model of this kind"
+        )
     return module.eval()
 
 
-def _refuse_other_formats(path: Path) -> None:
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def refuse_other_formats(source: str | Path, *, weights: bool = True) -> None:
     """Say what is wrong with a directory before transformers does, at length."""
+    path = Path(source)
     if not path.exists():
-        if os.sep in str(path) and str(path).count("/") > 1:
+        if isinstance(source, Path) or path.is_absolute() or source.startswith(".") or len(path.parts) > 2:
             raise OperantError(f"no model directory at {path}")
-        return
+        return  # "name" or "owner/name" of the Hugging Face hub
     if not (path / "config.json").is_file():
         raise OperantError(f"{path} holds no config.json; expected a Hugging Face model directory")
     try:
         json.loads((path / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise OperantError(f"{path / 'config.json'} is not JSON: {error}") from None
-    if not any(path.glob("*.safetensors")):
+    if weights and not any(path.glob("*.safetensors")):
         raise OperantError(
             f"{path} holds no *.safetensors weights; pickled weights are refused because loading them runs code. "
             "Convert with model.save_pretrained(..., safe_serialization=True)"
@@ -72,4 +111,4 @@ def copy_module(module: Any) -> Any:
     """An independent copy of the weights, detached from any graph."""
     twin = copy.deepcopy(module)
     twin.zero_grad(set_to_none=True)
-    return twin.eval().requires_grad_(True)
+    return twin.eval().requires_grad_()

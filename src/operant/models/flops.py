@@ -5,24 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from torch import nn
-from transformers.pytorch_utils import Conv1D
 
 from operant.meter import charge
 
 
 def matmul_weights(module: Any) -> int:
-    """Weights that every position is multiplied with, without the output head."""
-    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
-    layers = (layer for layer in module.modules() if isinstance(layer, nn.Linear | Conv1D) and layer is not head)
-    return sum(layer.weight.numel() for layer in layers)
+    """Weights that every position is multiplied with, without the output head.
+
+    Experts that are stacked in one tensor count by the share of them that a position is sent to.
+    """
+    head = module.get_output_embeddings()
+    chosen = getattr(module.config.get_text_config(), "num_experts_per_tok", None)
+    layers = (layer for layer in module.modules() if layer is not head and not isinstance(layer, nn.Embedding))
+    matrices = [weight for layer in layers for weight in layer.parameters(recurse=False) if weight.dim() >= 2]
+    stacked = [weight for weight in matrices if chosen and weight.dim() == 3]
+    unused = sum(weight.numel() - weight.numel() * chosen // len(weight) for weight in stacked)
+    return sum(weight.numel() for weight in matrices) - unused
 
 
 def forward_flops(module: Any, *, rows: int, queries: int, keys: int, head_rows: int) -> float:
     """FLOPs of one pass of `rows` sequences: `queries` new positions over `keys` positions, `head_rows` scored.
 
     2 x weights x positions, plus 4 x queries x keys x width a layer for attention (the full square, as torch's
-    FlopCounterMode counts it with eager attention), plus the head where it is applied. Mixture-of-experts layers are
-    counted as if every expert ran.
+    FlopCounterMode counts it with eager attention), plus the head where it is applied.
     """
     config = module.config.get_text_config()
     heads = config.num_attention_heads

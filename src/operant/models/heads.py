@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification
 
 from operant.errors import OperantError
+from operant.models.causal import load_whole
 from operant.models.text import Encoded
 
 
@@ -18,7 +19,13 @@ def new_reward_head(module: Any, tokenizer: Any, *, rng: torch.Generator) -> Any
     config = type(module.config).from_dict(module.config.to_dict())
     config.num_labels = 1
     config.pad_token_id = tokenizer.pad_token_id
-    head = AutoModelForSequenceClassification.from_config(config)
+    try:
+        with torch.random.fork_rng(devices=[]):  # transformers initialises from the global generator
+            head = AutoModelForSequenceClassification.from_config(config)
+    except ValueError:
+        raise OperantError(
+            f"{type(module).__name__} has no sequence classifier in transformers; it cannot carry a reward head"
+        ) from None
     body = {name: value.clone() for name, value in module.base_model.state_dict().items()}
     head.base_model.load_state_dict(body)
     with torch.no_grad():
@@ -28,7 +35,7 @@ def new_reward_head(module: Any, tokenizer: Any, *, rng: torch.Generator) -> Any
 
 def load_reward_head(directory: Path) -> Any:
     """A saved reward model, from safetensors only."""
-    head = AutoModelForSequenceClassification.from_pretrained(directory, use_safetensors=True, dtype=torch.float32)
+    head = load_whole(AutoModelForSequenceClassification, directory, dtype=torch.float32)
     if head.config.num_labels != 1:
         raise OperantError(f"{directory} is a classifier with {head.config.num_labels} labels; a reward model has one")
     return head.eval()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from operant.errors import OperantError
 from operant.schema import Answer, Prompt
 
 
@@ -22,6 +23,11 @@ def encode_prompt(tokenizer: Any, prompt: Prompt) -> tuple[int, ...]:
         while ids and ids[-1] == tokenizer.eos_token_id and len(ids) > 1:
             ids.pop()  # some tokenizers close every text; a prompt is not closed
         return tuple(ids) or _start(tokenizer)
+    if not tokenizer.chat_template:
+        raise OperantError(
+            f"prompt {prompt.id!r} is a conversation, but the tokenizer has no chat template; add chat_template.jinja "
+            "to the model directory, or give prompts as text"
+        )
     encoded = tokenizer.apply_chat_template(list(prompt.content), add_generation_prompt=True, return_dict=True)
     return tuple(encoded["input_ids"])
 

@@ -25,12 +25,11 @@ def win_probability(left: float | None, right: float | None) -> float | None:
 
 
 class RewardModel:
-    """One scalar per answer, on the logit scale of Bradley-Terry."""
-
-    scale: Scale = "logit"
+    """One scalar per answer, on the logit scale of Bradley-Terry unless the model calls itself a regression."""
 
     def __init__(self, head: Any, tokenizer: Any, *, max_length: int):
         self.head, self.tokenizer, self.max_length = head, tokenizer, max_length
+        self.scale: Scale = "raw" if head.config.problem_type == "regression" else "logit"
 
     def encode(self, prompt: Prompt, answer: Answer) -> Encoded:
         """Ids as they were cut in training; the answer's text is read, so any generator's answer can be scored."""

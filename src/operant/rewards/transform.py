@@ -20,11 +20,11 @@ from operant.schema import Answer, Prompt, Scale, Score, Scorer
 
 @dataclass(frozen=True)
 class Reference:
-    """What counts as good on one prompt, and how the base does on it; one entry a scorer."""
+    """What counts as good on one prompt, and how the base does on it where that was measured; one entry a scorer."""
 
     centre: tuple[float, ...]  # the reward that marks a good answer
-    mean: tuple[float, ...]  # of the base's answers
-    spread: tuple[float, ...]  # standard deviation of the base's answers
+    mean: tuple[float, ...] = ()  # of the base's answers
+    spread: tuple[float, ...] = ()  # standard deviation of the base's answers
 
 
 def quantile_reference(rewards: Tensor, *, q: float, gaussian: bool = False) -> Reference:
@@ -61,7 +61,13 @@ class Combined:
             return
         if self.find is None:
             raise OperantError(f"prompt {missing[0].id!r} has no reference reward; compute one from base answers first")
-        self.references |= {p.id: found for p, found in zip(missing, self.find(missing), strict=True)}
+        for prompt, found in zip(missing, self.find(missing), strict=True):
+            if len(found.centre) != len(self.scorers) or not all(map(math.isfinite, found.centre)):
+                raise OperantError(
+                    f"the reference rewards of prompt {prompt.id!r} are {found.centre}; expected one finite number for "
+                    f"each of {', '.join(self.scorers)}"
+                )
+            self.references[prompt.id] = found
 
     def score(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
         self.refer(prompts)
@@ -73,6 +79,12 @@ class Combined:
         if unknown:
             return Score(value=None, why="; ".join(unknown))
         values = {name: float(score.value or 0.0) for name, score in raw.items()}
+        for name, value in values.items():
+            if math.isnan(value):
+                raise OperantError(
+                    f"{name} gave NaN to an answer of prompt {prompt.id!r}; a scorer that cannot tell says "
+                    "Score(value=None, why=...)"
+                )
         rewards = torch.tensor(list(values.values())).unsqueeze(1)  # [properties, 1]
         return Score(value=float(self.transform(rewards, self.references[prompt.id])), parts=values)
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from operant.disk import read_json, whole_directory, write_json
-from operant.errors import OperantError
+from operant.models.weights import load_weights, weights
 
 
 def save_state(directory: Path, module: Any, optimizer: torch.optim.Optimizer, rest: dict[str, Any]) -> None:
@@ -35,24 +35,3 @@ def load_state(directory: Path, module: Any, optimizer: torch.optim.Optimizer) -
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     return read_json(directory / "state.json")
-
-
-def weights(module: Any) -> dict[str, torch.Tensor]:
-    """Each distinct tensor once: tied weights share storage, which safetensors refuses to store twice."""
-    seen: dict[int, str] = {}
-    kept = {}
-    for name, value in module.state_dict().items():
-        if value.data_ptr() not in seen or value.numel() == 0:
-            seen[value.data_ptr()] = name
-            kept[name] = value.detach().contiguous()
-    return kept
-
-
-def load_weights(module: Any, path: Path) -> None:
-    """Load what `weights` stored; a missing tensor must be tied to one that is there."""
-    stored = load_file(path)
-    missing, unexpected = module.load_state_dict(stored, strict=False)
-    tied = {value.data_ptr() for name, value in module.state_dict().items() if name in stored}
-    lost = [name for name in missing if module.state_dict()[name].data_ptr() not in tied]
-    if lost or unexpected:
-        raise OperantError(f"{path} does not fit this model: missing {lost[:3]}, unexpected {list(unexpected)[:3]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,8 @@ from torch import Tensor
 from operant.disk import answer_seed
 from operant.errors import OperantError, require
 from operant.meter import Cost, charge_cost, metered
-from operant.training.checkpoint import load_state, save_state, weights
+from operant.models.weights import weights
+from operant.training.checkpoint import load_state, save_state
 
 Item = TypeVar("Item")
 Loss = Callable[[Sequence[Item], Sequence[Item]], Tensor]  # (part, whole batch) -> one value per item of the part
@@ -39,7 +41,12 @@ class Schedule:
     def __post_init__(self) -> None:
         require(self.steps >= 1, "steps", self.steps, "at least 1")
         require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
-        require(self.batch_size % self.accumulate == 0, "accumulate", self.accumulate, "a divisor of batch_size")
+        require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
+        divides = self.accumulate >= 1 and self.batch_size % self.accumulate == 0
+        require(divides, "accumulate", self.accumulate, f"a divisor of batch_size, which is {self.batch_size}")
+        require(0 <= self.warmup <= 1, "warmup", self.warmup, "between 0 and 1, a share of the steps")
+        require(self.max_grad_norm > 0, "max_grad_norm", self.max_grad_norm, "above 0")
+        require(min(self.points, self.save_every) >= 0, "points or save_every", (self.points, self.save_every), ">= 0")
 
 
 @dataclass(kw_only=True)
@@ -63,20 +70,23 @@ def fit(
     optimizer = torch.optim.AdamW(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     fitted, cost, start = Fitted(), Cost(), 0
     state = directory / "resume"
+    about = {"schedule": asdict(schedule), "items": len(items)}
     if state.is_dir():
         rest = load_state(state, module, optimizer)
+        if rest.get("about") != about:
+            raise OperantError(f"{state} is of another fit, {rest.get('about')}; this one is {about}. Delete it first")
         fitted.losses, cost, start = rest["losses"], Cost(**rest["cost"]), rest["step"]
     module.eval()
     kept = _kept_steps(schedule)
     fitted.checkpoints = {step: directory / f"point-{step}.safetensors" for step in kept if step <= start}
     for step in range(start, schedule.steps):
         with metered() as one:
-            fitted.losses.append(_step(module, optimizer, loss, _batch(items, schedule, step), schedule, step))
+            fitted.losses.append(_step(module, optimizer, loss, batch_of(items, schedule, step), schedule, step))
         cost.add(one)
         if step + 1 in kept:
             fitted.checkpoints[step + 1] = _keep(module, directory, step + 1)
         if schedule.save_every and (step + 1) % schedule.save_every == 0 and step + 1 < schedule.steps:
-            rest = {"step": step + 1, "losses": fitted.losses, "cost": asdict(cost)}
+            rest = {"step": step + 1, "losses": fitted.losses, "cost": asdict(cost), "about": about}
             save_state(state, module, optimizer, rest)
         if progress:
             progress(step + 1, schedule.steps)
@@ -100,7 +110,7 @@ def _keep(module: Any, directory: Path, step: int) -> Path:
     return path
 
 
-def _batch(items: Sequence[Item], schedule: Schedule, step: int) -> list[Item]:
+def batch_of(items: Sequence[Item], schedule: Schedule, step: int) -> list[Item]:
     """The items of a step: every epoch is a new permutation, decided by (seed, epoch) alone."""
     size = min(schedule.batch_size, len(items))
     places = range(step * size, (step + 1) * size)
@@ -108,6 +118,13 @@ def _batch(items: Sequence[Item], schedule: Schedule, step: int) -> list[Item]:
     return [items[orders[place // len(items)][place % len(items)]] for place in places]
 
 
+def parts_of(batch: Sequence[Item], schedule: Schedule) -> list[Sequence[Item]]:
+    """The batch as it is computed: `accumulate` parts, one forward and backward pass each."""
+    size = math.ceil(len(batch) / schedule.accumulate)
+    return [batch[start : start + size] for start in range(0, len(batch), size)]
+
+
+@lru_cache(maxsize=4)
 def _order(count: int, seed: int, epoch: int) -> list[int]:
     rng = torch.Generator().manual_seed(answer_seed(seed, "order", epoch))
     return torch.randperm(count, generator=rng).tolist()
@@ -116,15 +133,18 @@ def _order(count: int, seed: int, epoch: int) -> list[int]:
 def _step(
     module: Any, optimizer: torch.optim.Optimizer, loss: Loss[Item], batch: list[Item], schedule: Schedule, step: int
 ) -> float:
-    size = math.ceil(len(batch) / schedule.accumulate)
     total = 0.0
-    for start in range(0, len(batch), size):
-        part = loss(batch[start : start + size], batch).sum() / len(batch)
+    for rows in parts_of(batch, schedule):
+        values = loss(rows, batch)
+        assert values.shape == (len(rows),), f"a loss gives one value per item, got {tuple(values.shape)}"
+        part = values.sum() / len(batch)
         part.backward()
         total += float(part.detach())
-    if not math.isfinite(total):
-        raise OperantError(f"the loss is {total} at step {step + 1} of {schedule.steps}; lower the learning rate")
-    torch.nn.utils.clip_grad_norm_(module.parameters(), schedule.max_grad_norm)
+    norm = float(torch.nn.utils.clip_grad_norm_(module.parameters(), schedule.max_grad_norm))
+    for what, value in (("loss", total), ("norm of the gradient", norm)):
+        if not math.isfinite(value):
+            where = f"at step {step + 1} of {schedule.steps}"
+            raise OperantError(f"the {what} is {value} {where}; lower the learning rate, {schedule.learning_rate}")
     rate = schedule.learning_rate * _rate(step, schedule)
     for group in optimizer.param_groups:
         group["lr"] = rate

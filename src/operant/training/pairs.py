@@ -1,8 +1,8 @@
-"""Preference pairs as rows of token ids, their reference log-probabilities, and fitting a policy on them."""
+"""Preference pairs as rows of token ids, with their reference log-probabilities and what a pass over them costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,12 +10,10 @@ from torch import Tensor
 
 from operant.data.cut import cut_ids, cut_pair
 from operant.engine.logps import all_logps, answer_logps
-from operant.engine.policy import LanguageModel
 from operant.errors import OperantError
 from operant.models.flops import forward_flops
 from operant.models.text import Encoded, encode_answer, encode_prompt
-from operant.schema import Answer, Bench, Pair, Policy
-from operant.training.fit import Fitted, Schedule, fit
+from operant.schema import Answer, Pair, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +75,8 @@ class PairLogps(NamedTuple):
 
 def pair_logps(module: Any, part: Sequence[PairRow], *, pad: int) -> PairLogps:
     """One forward pass over both answers of every pair, and over the imitated one where it is another."""
-    answers = [row.chosen for row in part] + [row.rejected for row in part]
     apart = [row.baseline != row.chosen for row in part]
-    answers += [row.baseline for row, other in zip(part, apart, strict=True) if other]
-    logps, mask = answer_logps(module, answers, pad=pad)
+    logps, mask = answer_logps(module, pair_answers(part), pad=pad)
     sums, count, extra = logps.sum(1), len(part), 2 * len(part)
     places = []
     for place, other in enumerate(apart):
@@ -92,65 +88,21 @@ def pair_logps(module: Any, part: Sequence[PairRow], *, pad: int) -> PairLogps:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """Settings that every method which trains a model shares."""
-
-    learning_rate: float
-    batch_size: int = 8
-    accumulate: int = 1
-    epochs: float | None = None  # at most this many; None: as many as the budget pays for
-    points: int = 3
-
-
-def planned_steps(bench: Bench, settings: Fit, *, items: int, flops_per_item: float) -> int:
-    """As many steps as the budget pays for, and no more than `epochs`."""
-    size = min(settings.batch_size, items)
-    steps = bench.budget.plan(flops_per_step=flops_per_item * size)
-    if settings.epochs is not None:
-        steps = min(steps, max(1, round(settings.epochs * items / size)))
-    return steps
-
-
-def train_flops(module: Any, batches: Sequence[Sequence[Encoded]]) -> float:
-    """FLOPs of a forward and a backward pass over each batch, padded to its own longest prompt and answer."""
-    total = 0.0
-    for batch in batches:
-        before, after = max(len(row.prompt) for row in batch), max(len(row.answer) for row in batch)
-        total += 3 * forward_flops(
-            module, rows=len(batch), queries=before + after, keys=before + after, head_rows=len(batch) * (after + 1)
-        )
-    return total
-
-
-def pair_flops(module: Any, rows: Sequence[PairRow], *, batch_size: int) -> float:
-    """Training FLOPs of one pair, averaged over an epoch in batches of this size."""
-    groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    batches = []
-    for group in groups:
-        apart = [row.baseline for row in group if row.baseline != row.chosen]
-        batches.append([row.chosen for row in group] + [row.rejected for row in group] + apart)
-    return train_flops(module, batches) / len(rows)
-
-
-def preference_ceiling(module: Any, rows: Sequence[PairRow], *, epochs: float) -> float:
-    """FLOPs of this many epochs of preference training in batches of 8, the reference's pass included."""
-    return len(rows) * pair_flops(module, rows, batch_size=8) * (epochs + 1 / 3)
-
-
-def fit_policy(
-    bench: Bench, items: Sequence[Any], loss: Callable[[Any, Sequence[Any], Sequence[Any]], Tensor],
-    settings: Fit, *, flops_per_item: float,
-) -> tuple[LanguageModel, Fitted]:  # fmt: skip
-    """A trained copy of the base. `loss(module, part, whole)` gives one value per item."""
-    policy = bench.base.snapshot()
-    schedule = Schedule(
-        steps=planned_steps(bench, settings, items=len(items), flops_per_item=flops_per_item),
-        learning_rate=settings.learning_rate, batch_size=settings.batch_size, accumulate=settings.accumulate,
-        points=settings.points, save_every=50, seed=bench.seed,
-    )  # fmt: skip
-    fitted = fit(
-        policy.module, items, lambda part, whole: loss(policy.module, part, whole), schedule, bench.dir / "fit"
+def pass_flops(module: Any, batch: Sequence[Encoded]) -> float:
+    """FLOPs of a forward and a backward pass over a batch, padded to its own longest prompt and answer."""
+    before, after = max(len(row.prompt) for row in batch), max(len(row.answer) for row in batch)
+    return 3 * forward_flops(
+        module, rows=len(batch), queries=before + after, keys=before + after, head_rows=len(batch) * (after + 1)
     )
-    trained = LanguageModel(policy.module, policy.tokenizer, checkpoints=fitted.checkpoints)
-    return trained, fitted
+
+
+def pair_answers(part: Sequence[PairRow]) -> list[Encoded]:
+    """What one pass over a part computes: both answers, and the imitated one where it is another."""
+    apart = [row.baseline for row in part if row.baseline != row.chosen]
+    return [row.chosen for row in part] + [row.rejected for row in part] + apart
+
+
+def preference_ceiling(module: Any, rows: Sequence[PairRow], *, epochs: float, batch_size: int = 8) -> float:
+    """FLOPs of this many epochs of preference training, the reference's pass included."""
+    groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    return sum(pass_flops(module, pair_answers(group)) for group in groups) * (epochs + 1 / 3)

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from operant.card import Card, Claim, Method
 from operant.disk import answer_seed
-from operant.engine.reward import reward_scores
+from operant.engine.reward import reward_flops, reward_scores
 from operant.models.heads import new_reward_head
 from operant.objectives.reward import bradley_terry_loss
 from operant.rewards.model import RewardModel
 from operant.schema import Bench, Policy, Products
-from operant.training.fit import Schedule, fit
-from operant.training.pairs import Fit, PairRow, pair_rows, planned_steps, train_flops
+from operant.training.budgeted import Fit, schedule_for
+from operant.training.fit import fit
+from operant.training.pairs import PairRow, pair_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +50,10 @@ def run(config: Config, bench: Bench) -> Products:
         margin = torch.tensor([row.margin or 0.0 for row in part]) if config.use_margin else None
         return bradley_terry_loss(rewards[: len(part)], rewards[len(part) :], margin=margin)
 
-    groups = [rows[start : start + config.batch_size] for start in range(0, len(rows), config.batch_size)]
-    flops = train_flops(head, [[r.chosen for r in g] + [r.rejected for r in g] for g in groups]) / len(rows)
-    steps = planned_steps(bench, config.fit(), items=len(rows), flops_per_item=flops)
-    schedule = Schedule(
-        steps=steps, learning_rate=config.learning_rate, batch_size=config.batch_size,
-        accumulate=config.accumulate, save_every=50, seed=bench.seed,
-    )  # fmt: skip
-    fit(head, rows, loss, schedule, bench.dir / "fit")
+    def cost(part: Sequence[PairRow]) -> float:
+        return reward_flops(head, tokenizer, [*(row.chosen for row in part), *(row.rejected for row in part)])
+
+    fit(head, rows, loss, schedule_for(bench, rows, config.fit(), cost), bench.dir / "fit")
     return Products(scorer=RewardModel(head, tokenizer, max_length=bench.max_length))
 
 

@@ -12,7 +12,8 @@ from operant.card import Card, Claim, Method
 from operant.errors import require
 from operant.objectives.preference import dpo_loss
 from operant.schema import Bench, Products
-from operant.training.pairs import Fit, PairRow, fit_policy, pair_flops, pair_logps, pair_rows, with_reference
+from operant.training.budgeted import Fit, fit_policy
+from operant.training.pairs import PairRow, pair_answers, pair_logps, pair_rows, pass_flops, with_reference
 from operant.training.products import load_policy
 
 
@@ -45,9 +46,10 @@ def run(config: Config, bench: Bench) -> Products:
         logps = pair_logps(module, part, pad=tokenizer.pad_token_id)
         return dpo_loss(logps.chosen, logps.rejected, beta=config.beta)
 
-    flops = pair_flops(bench.base.module, rows, batch_size=config.batch_size)
-    policy, _ = fit_policy(bench, rows, loss, config.fit(), flops_per_item=flops)
-    return Products(generator=policy)
+    def cost(part: Sequence[PairRow]) -> float:
+        return pass_flops(bench.base.module, pair_answers(part))
+
+    return Products(generator=fit_policy(bench, rows, loss, config.fit(), cost))
 
 
 METHOD = Method(
@@ -62,7 +64,7 @@ METHOD = Method(
         title="Direct preference optimisation",
         claims=(Claim("reviews", "quality", "up", against="base", smallest=0.1),),
         baselines=("base", "sft"),
-        search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
-        tiny={"learning_rate": 3e-4},
+        search={"learning_rate": ("x1", "x0.5", "x2", "x4")},
+        tiny={"learning_rate": 1e-4},
     ),
 )

@@ -13,7 +13,8 @@ from operant.engine.logps import answer_logps
 from operant.models.text import Encoded
 from operant.objectives.likelihood import answer_nll_batch_mean
 from operant.schema import Bench, Products
-from operant.training.pairs import Fit, fit_policy, pair_rows, train_flops
+from operant.training.budgeted import Fit, fit_policy
+from operant.training.pairs import pair_rows, pass_flops
 from operant.training.products import load_policy
 
 
@@ -40,10 +41,10 @@ def run(config: Config, bench: Bench) -> Products:
         tokens = sum(len(row.answer) for row in whole)
         return answer_nll_batch_mean(logps, mask, batch_tokens=tokens, batch_examples=len(whole))
 
-    groups = [answers[start : start + config.batch_size] for start in range(0, len(answers), config.batch_size)]
-    flops = train_flops(bench.base.module, groups) / len(answers)
-    policy, _ = fit_policy(bench, answers, loss, config.fit(), flops_per_item=flops)
-    return Products(generator=policy)
+    def cost(part: Sequence[Encoded]) -> float:
+        return pass_flops(bench.base.module, part)
+
+    return Products(generator=fit_policy(bench, answers, loss, config.fit(), cost))
 
 
 METHOD = Method(

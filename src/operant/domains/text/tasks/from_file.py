@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +43,7 @@ class FromFile:
                 "answers with a verdict). Name the columns with --columns"
             )
         self._splits = split_prompts(self.loaded.records, seed=0, shares=SHARES)
-        self._judge: Scorer | None = None
+        self._make_judge: Callable[[], Scorer] | None = None
         for split in SHARES:
             if len(self._splits.get(split, ())) < 4:
                 found = len({prompt_id(record.prompt or "") for record in self.loaded.records})
@@ -70,11 +70,16 @@ class FromFile:
         assert len(prompts) == len(left) == len(right)
         raise NotApplicable("a file of feedback has no annotator to ask for labels on new answers")
 
-    def use_judge(self, judge: Scorer) -> None:
-        self._judge = judge
+    def use_judge(self, make: Callable[[], Scorer]) -> None:
+        """How the judge is made, when something is first graded."""
+        self._make_judge = make
+
+    @cached_property
+    def _judge(self) -> Scorer:
+        assert self._make_judge is not None, "compare says how the judge is made"
+        return self._make_judge()
 
     def gold(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> dict[str, list[Score]]:
-        assert self._judge is not None, "compare trains the judge before it grades"
         return {"judge": self._judge.score(prompts, answers)}
 
     def base(self) -> LanguageModel:

@@ -13,19 +13,19 @@ from typing import Any, Literal
 from torch import Tensor
 
 from operant.card import Card, Claim, Method
-from operant.errors import NotApplicable, UnknownName, require
+from operant.errors import NotApplicable, OperantError, UnknownName, require
 from operant.objectives.preference import rpo_loss
 from operant.schema import Bench, Pair, Products
+from operant.training.budgeted import Fit, fit_policy
 from operant.training.pairs import (
-    Fit,
     PairLogps,
     PairRow,
-    fit_policy,
-    pair_flops,
+    pair_answers,
     pair_logps,
     pair_rows,
+    pass_flops,
     with_reference,
-)  # fmt: skip
+)
 from operant.training.products import load_policy
 
 REDUCTIONS = ("answer_sum", "answer_mean", "batch_mean")
@@ -67,13 +67,31 @@ def imitated(pairs: Sequence[Pair], bench: Bench, baseline: str) -> list[Pair]:
         pools = bench.pool([pair.prompt for pair in pairs], 1)
         sampled = [replace(pair, baseline=pool[0]) for pair, pool in zip(pairs, pools, strict=True)]
         return [pair for pair in sampled if pair.baseline and pair.baseline.tokens]
-    missing = sum(pair.baseline is None or not str(pair.baseline.value) for pair in pairs)
-    if missing:
-        raise NotApplicable(f"baseline=dataset: {missing} of {len(pairs)} pairs have no `baseline` answer")
+    without = [pair for pair in pairs if pair.baseline is None or not _is_text(pair.baseline.value)]
+    if len(without) == len(pairs):
+        raise NotApplicable("baseline=dataset: the feedback has no `baseline` answers; use baseline=chosen")
+    if without:
+        raise OperantError(
+            f"baseline=dataset: {len(without)} of {len(pairs)} pairs have an empty `baseline` answer, the first one "
+            f"prompt {without[0].prompt.id!r}; fill it in, leave the row out, or use baseline=chosen"
+        )
     return list(pairs)
 
 
-def imitation(logps: PairLogps, reduction: str, *, whole: Sequence[PairRow]) -> Tensor:
+def _is_text(value: Any) -> bool:
+    """Neither empty nor the NaN that a table reader puts into an empty cell."""
+    return bool(value) and value == value and bool(str(value).strip())
+
+
+def whole(rows: Sequence[PairRow], eos: int, baseline: str) -> list[PairRow]:
+    """Rows whose imitated answer was not cut: half an answer is not what the judge chose. Samples may be cut."""
+    kept = [row for row in rows if baseline == "sampled" or row.baseline.answer[-1] == eos]
+    if not kept:
+        raise OperantError(f"all {len(rows)} imitated answers are cut at this max-length; raise --max-length")
+    return kept
+
+
+def imitation(logps: PairLogps, reduction: str, *, batch: Sequence[PairRow]) -> Tensor:
     """[pairs] negative log-likelihood of the imitated answers, nats, reduced over tokens as named.
 
     answer_sum is the paper's objective, answer_mean Pang et al.'s scale, batch_mean the tokens of the whole
@@ -83,22 +101,24 @@ def imitation(logps: PairLogps, reduction: str, *, whole: Sequence[PairRow]) -> 
         return -logps.baseline
     if reduction == "answer_mean":
         return -logps.baseline / logps.baseline_tokens
-    return -logps.baseline * len(whole) / sum(len(row.baseline.answer) for row in whole)
+    return -logps.baseline * len(batch) / sum(len(row.baseline.answer) for row in batch)
 
 
 def run(config: Config, bench: Bench) -> Products:
     tokenizer = bench.base.tokenizer
     pairs = imitated(bench.task.pairs("train"), bench, config.baseline)
-    rows = with_reference(pair_rows(tokenizer, pairs, max_length=bench.max_length), bench.base)
+    rows = pair_rows(tokenizer, pairs, max_length=bench.max_length)
+    rows = with_reference(whole(rows, tokenizer.eos_token_id, config.baseline), bench.base)
 
-    def loss(module: Any, part: Sequence[PairRow], whole: Sequence[PairRow]) -> Tensor:
+    def loss(module: Any, part: Sequence[PairRow], batch: Sequence[PairRow]) -> Tensor:
         logps = pair_logps(module, part, pad=tokenizer.pad_token_id)
-        likelihood = imitation(logps, config.sft_reduction, whole=whole)
+        likelihood = imitation(logps, config.sft_reduction, batch=batch)
         return rpo_loss(logps.chosen, logps.rejected, likelihood, beta=config.beta, weight=config.sft_weight)
 
-    flops = pair_flops(bench.base.module, rows, batch_size=config.batch_size)
-    policy, _ = fit_policy(bench, rows, loss, config.fit(), flops_per_item=flops)
-    return Products(generator=policy)
+    def cost(part: Sequence[PairRow]) -> float:
+        return pass_flops(bench.base.module, pair_answers(part))
+
+    return Products(generator=fit_policy(bench, rows, loss, config.fit(), cost))
 
 
 METHOD = Method(
@@ -116,11 +136,13 @@ METHOD = Method(
             Claim("reviews", "quality", "up", against="dpo", smallest=0.0),
         ),
         baselines=("base", "sft", "dpo"),
-        search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
-        tiny={"learning_rate": 3e-4, "beta": 0.1, "sft_weight": 0.05},
+        search={"learning_rate": ("x1", "x0.5", "x2", "x4")},
+        tiny={"learning_rate": 1e-4, "beta": 0.1, "sft_weight": 0.01},
         differs=(
             "one model of about 1M parameters",
             "beta and the weight of the imitation term are tuned to that size",
+            "rows whose imitated answer is cut at the maximum length are left out",
+            "log-probabilities of rejected answers are not recorded along training; KL, gold and proxy are",
         ),
     ),
 )

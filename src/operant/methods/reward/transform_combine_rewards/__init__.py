@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from operant.engine.policy import LanguageModel
 from operant.errors import UnknownName, require
 from operant.methods.reward.transform_combine_rewards.references import (
     Find,
+    Regression,
     Scorers,
     by_canned,
     by_constant,
@@ -31,17 +32,19 @@ from operant.methods.reward.transform_combine_rewards.references import (
 from operant.objectives.transform import clipped, log_sigmoid_sum, normalised_sum, raw_sum, sigmoid_centred
 from operant.rewards.model import RewardModel
 from operant.rewards.transform import Combined, Reference
-from operant.schema import Bench, Decoding, Policy, Products
+from operant.schema import Bench, Decoding, Policy, Products, Scorer
 
 Shape = Callable[[Tensor, Reference], Tensor]  # [properties, samples] rewards -> [samples]
+References = Literal["quantile", "gaussian", "regressor", "canned", "constant"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     transform: Literal["lsc", "raw", "normalised", "clipped", "sigmoid", "uncentred"] = "lsc"
-    reference: Literal["quantile", "gaussian", "regressor", "canned", "constant"] = "quantile"
+    reference: References = "quantile"
     q: float = 0.85  # arXiv:2402.00742, sec. 4: the quantile that counts as good
     reference_samples: int = 64
+    reward_epochs: float = 1  # of fitting each reward model; there are as many as the task has attributes
     constant: float = 0.0  # read by reference="constant" alone
     candidates: int = 128
     kl: float = 1.5  # nats
@@ -51,66 +54,79 @@ class Config:
     def __post_init__(self) -> None:
         if self.transform not in SHAPES:
             raise UnknownName("transform", self.transform, SHAPES)
-        known = ("quantile", "gaussian", "regressor", "canned", "constant")
-        if self.reference not in known:
-            raise UnknownName("reference", self.reference, known)
+        if self.reference not in get_args(References):
+            raise UnknownName("reference", self.reference, get_args(References))
         require(0 < self.q < 1, "q", self.q, "between 0 and 1")
+        require(self.reference_samples >= 2, "reference_samples", self.reference_samples, "at least 2")
         require(self.constant == 0 or self.reference == "constant", "constant", self.constant,
                 "0 unless reference=constant")  # fmt: skip
+        require(self.transform in CENTRED or self.reference == "quantile", "reference", self.reference,
+                f"left out: transform={self.transform} has no reference")  # fmt: skip
 
 
 def _column(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values)
 
 
+def _each(transform: Callable[[Tensor, Tensor], Tensor], rewards: Tensor, reference: Reference) -> Tensor:
+    """Sum over properties of transform(reward, centre)."""
+    pairs = zip(rewards, reference.centre, strict=True)
+    return torch.stack([transform(one, torch.full_like(one, centre)) for one, centre in pairs]).sum(0)
+
+
 SHAPES: dict[str, Shape] = {
     "lsc": lambda r, ref: log_sigmoid_sum(r, _column(ref.centre).unsqueeze(1).expand_as(r)),
-    "uncentred": lambda r, ref: log_sigmoid_sum(r, torch.zeros_like(r)) + 0 * len(ref.centre),
-    "raw": lambda r, ref: raw_sum(r, torch.ones(len(ref.centre))),
+    "uncentred": lambda r, _: log_sigmoid_sum(r, torch.zeros_like(r)),
+    "raw": lambda r, _: raw_sum(r, torch.ones(len(r))),
     "normalised": lambda r, ref: normalised_sum(r, mean=_column(ref.mean), std=_column(ref.spread).clamp(min=1e-6)),
-    "clipped": lambda r, ref: sum(clipped(one - c, low=-2.0, high=2.0) for one, c in zip(r, ref.centre, strict=True)),
-    "sigmoid": lambda r, ref: sum(
-        sigmoid_centred(one, torch.full_like(one, c)) for one, c in zip(r, ref.centre, strict=True)
-    ),
+    "clipped": lambda r, ref: _each(lambda one, c: clipped(one - c, low=-2.0, high=2.0), r, ref),
+    "sigmoid": lambda r, ref: _each(sigmoid_centred, r, ref),
 }
+CENTRED = ("lsc", "clipped", "sigmoid")  # these read what counts as good; normalised reads mean and spread alone
+PROBABILITIES = ("lsc", "sigmoid", "uncentred")  # these take the sigmoid of a reward
 
 
 def run(config: Config, bench: Bench) -> Products:
-    """One reward model per attribute of the task (the overall preference where it has none), combined."""
+    """One reward model per attribute of the task (the proxy alone where it has none), combined."""
     names = bench.task.attributes or (None,)
-    scorers: Scorers = {
-        name or "preference": _scorer(bench.product("bradley-terry", **({"attribute": name} if name else {})))
-        for name in names
-    }
+    scorers: dict[str, Scorer] = {}
+    for name in names:
+        settings = {"attribute": name, "epochs": config.reward_epochs} if name else {}
+        scorer = bench.product("bradley-terry", **settings).scorer
+        assert scorer is not None
+        scorers[name or "preference"] = scorer
+    _warn(config, scorers)
     if config.reference == "regressor":
-        find = by_regressor(bench, scorers, q=config.q, samples=config.reference_samples)
+        find: Find = by_regressor(bench, scorers, q=config.q, samples=config.reference_samples)
     else:
         find = _find(config, bench.base, scorers, bench.task.canned)
     return _products(config, bench.base, scorers, find, bench.task.canned)
 
 
-def _scorer(products: Products) -> RewardModel:
-    scorer = products.scorer
-    assert isinstance(scorer, RewardModel)
-    if scorer.scale != "logit":
+def _warn(config: Config, scorers: Scorers) -> None:
+    """A regression of ratings, a sum of nats, ...: their sigmoid means nothing."""
+    others = {name: scorer.scale for name, scorer in scorers.items() if scorer.scale != "logit"}
+    if others and config.transform in PROBABILITIES:
+        scales = ", ".join(f"{name} ({scale})" for name, scale in others.items())
         warnings.warn(
-            f"a reward on the {scorer.scale} scale is no Bradley-Terry logit, so sigmoid(r - reference) is no "
-            "probability; calibrate it first",
-            stacklevel=2,
+            f"rewards on another scale than Bradley-Terry's logit: {scales}. sigmoid(r - reference) is then no "
+            "probability; calibrate them first",
+            stacklevel=3,
         )
-    return scorer
 
 
 def _find(config: Config, base: Policy, scorers: Scorers, canned: tuple[str, ...]) -> Find:
-    around = by_quantile(
+    """How references are made; transforms without one are not charged for samples."""
+    if config.transform in ("raw", "uncentred"):
+        return by_constant(0.0, count=len(scorers))
+    if config.reference == "canned":
+        return by_canned(scorers, canned)
+    if config.reference == "constant":
+        return by_constant(config.constant, count=len(scorers))
+    return by_quantile(
         base, scorers, q=config.q, samples=config.reference_samples, gaussian=config.reference == "gaussian",
         decoding=Decoding(max_tokens=config.max_tokens),
     )  # fmt: skip
-    if config.reference == "canned":
-        return by_canned(scorers, canned, around)
-    if config.reference == "constant":
-        return by_constant(config.constant, around)
-    return around
 
 
 def _products(config: Config, base: Policy, scorers: Scorers, find: Find, canned: tuple[str, ...]) -> Products:
@@ -121,7 +137,7 @@ def _products(config: Config, base: Policy, scorers: Scorers, find: Find, canned
 
 
 class Stored(Combined):
-    """A combined reward that keeps, on disk, the references it has made."""
+    """A combined reward that keeps, on disk, the references it has made and what it makes new ones from."""
 
     canned: tuple[str, ...] = ()
 
@@ -129,21 +145,27 @@ class Stored(Combined):
         super().save(directory)
         rows = {prompt: vars(reference) for prompt, reference in self.references.items()}
         write_json(directory / "references.json", {"names": list(self.scorers), "canned": self.canned, "rows": rows})
+        if isinstance(self.find, Regression):
+            self.find.save(directory / "regression.safetensors")
 
 
 def load(config: Config, directory: Path, base: Policy) -> Products:
-    """The references of known prompts are read; new prompts get theirs from the base, as before."""
+    """The references of known prompts are read; those of new prompts are made as before."""
     parts = directory / "generator"
     kept = read_json(parts / "scorer" / "references.json")
+    canned = tuple(kept["canned"])
     scorers: Scorers = {name: RewardModel.load(parts / "scorer" / name) for name in kept["names"]}
     own = LanguageModel.load(parts / "base") if (parts / "base").is_dir() else base
-    products = _products(
-        config, own, scorers, _find(config, own, scorers, tuple(kept["canned"])), tuple(kept["canned"])
-    )
+    if config.reference == "regressor":
+        find: Find = Regression.load(parts / "scorer" / "regression.safetensors", own.tokenizer, q=config.q)
+    else:
+        find = _find(config, own, scorers, canned)
+    products = _products(config, own, scorers, find, canned)
     combined = products.scorer
     assert isinstance(combined, Combined)
-    fields = ("centre", "mean", "spread")
-    combined.references = {key: Reference(*(tuple(row[k]) for k in fields)) for key, row in kept["rows"].items()}
+    combined.references = {
+        key: Reference(**{field: tuple(values) for field, values in row.items()}) for key, row in kept["rows"].items()
+    }
     return products
 
 
@@ -166,7 +188,7 @@ METHOD = Method(
         ),
         baselines=("base", "transform-combine-rewards:transform=raw"),
         needs=("bradley-terry",),
-        tiny={"reference_samples": 16},
+        tiny={"reference_samples": 16, "reward_epochs": 1.5},
         differs=(
             "resamples base answers at a chosen KL instead of training with PPO; the RL half waits",
             "two learnt reward models of about 1M parameters instead of T5",

@@ -42,7 +42,7 @@ class Knobs:
     test_prompts: int = 100
     test_pairs: int = 400
     sharpness: float = 1.5  # Bradley-Terry: P(a over b) = sigmoid(sharpness * difference in utility)
-    length_bias: float = 0.1  # what every annotator adds per word, beside the truth
+    length_bias: float = 0.05  # what every annotator adds per word, beside the truth
     attribute_sharpness: float = 3.0  # the same for pairs about one attribute
     style: Style = field(default_factory=Style)
 

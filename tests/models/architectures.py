@@ -1,0 +1,86 @@
+"""Tiny random models of real architectures, and the plainest possible forward pass to hold them against."""
+
+from functools import cache
+from typing import Any
+
+import torch
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from operant.models.small import Small, word_tokenizer
+from operant.models.text import Encoded
+
+torch.set_num_threads(1)
+
+WORDS = tuple("abcdefghijklmnopqrst")
+PAD, START, EOS = 0, 1, 2  # of word_tokenizer
+ARCHITECTURES = ("llama", "gpt2", "neox", "qwen2")
+
+
+def config(name: str, vocabulary: int, *, tied: bool, width: int) -> Any:
+    """Dropout keeps its default (GPT-2 has 0.1): nothing here may run in training mode."""
+    shared: dict[str, Any] = {
+        "vocab_size": vocabulary, "hidden_size": width, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "max_position_embeddings": 128, "tie_word_embeddings": tied, "initializer_range": 0.3,
+        "pad_token_id": PAD, "bos_token_id": START, "eos_token_id": EOS,
+    }  # fmt: skip
+    grouped = {"num_key_value_heads": 2, "intermediate_size": 2 * width}
+    return {
+        "llama": lambda: LlamaConfig(**shared, **grouped),
+        "qwen2": lambda: Qwen2Config(**shared, **grouped),
+        "neox": lambda: GPTNeoXConfig(**shared, intermediate_size=2 * width),
+        "gpt2": lambda: GPT2Config(**shared),
+    }[name]()
+
+
+@cache
+def tiny(
+    name: str,
+    *,
+    tied: bool = False,
+    width: int = 32,
+    words: tuple[str, ...] = WORDS,
+    seed: int = 0,
+    eager: bool = False,
+) -> Small:
+    """Large initial weights, so that every token depends visibly on what stands before it and where."""
+    tokenizer = word_tokenizer(words)
+    make = {"llama": LlamaForCausalLM, "gpt2": GPT2LMHeadModel, "neox": GPTNeoXForCausalLM, "qwen2": Qwen2ForCausalLM}
+    settings = config(name, len(tokenizer), tied=tied, width=width)
+    if eager:
+        settings._attn_implementation = "eager"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Small(make[name](settings).eval(), tokenizer)
+
+
+@torch.no_grad()
+def plain_logps(module: Any, row: Encoded, *, temperature: float = 1.0) -> list[float]:
+    """One row, no padding, no mask, no cache: log p(answer token | all before it)."""
+    ids = torch.tensor([row.prompt + row.answer])
+    table = (module(input_ids=ids).logits[0].double() / temperature).log_softmax(-1)
+    first = len(row.prompt) - 1
+    return [float(table[first + place, token]) for place, token in enumerate(row.answer)]
+
+
+def random_rows(count: int, *, seed: int = 0, longest_prompt: int = 40, longest_answer: int = 10) -> list[Encoded]:
+    """Prompts of 1 to 40 words and answers of 0 to 10, the extremes included."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def words(length: int) -> tuple[int, ...]:
+        return tuple(torch.randint(4, 4 + len(WORDS), (length,), generator=rng).tolist())
+
+    lengths = [(1, longest_answer), (longest_prompt, 0), (1, 0), (longest_prompt, 1)]
+    while len(lengths) < count:
+        one = torch.randint(1, longest_prompt + 1, (1,), generator=rng)
+        two = torch.randint(0, longest_answer + 1, (1,), generator=rng)
+        lengths.append((int(one), int(two)))
+    return [Encoded(words(before), words(after)) for before, after in lengths]

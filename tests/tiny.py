@@ -1,0 +1,131 @@
+"""A model, a task and a bench that run in a fraction of a second: what every method is tried on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from operant.compare.bench import View, Workbench, no_cycle
+from operant.compare.budget import Ceiling
+from operant.compare.options import Options
+from operant.compare.rows import Row, config_of
+from operant.disk import content_hash
+from operant.domains.text.tasks.reviews.grammar import vocabulary
+from operant.domains.text.tasks.reviews.task import Knobs, Reviews
+from operant.engine.policy import LanguageModel
+from operant.meter import Cost, charge_cost, metered
+from operant.methods import load
+from operant.models.small import small_llama
+from operant.schema import Answer, Decoding, Generator, Pair, Products
+from operant.training.pairs import pair_rows, preference_ceiling
+
+OPTIONS = Options(methods=("base",), task="reviews", seeds=1, best_of=4, points=2, max_tokens=6, max_length=96)
+KNOBS = Knobs(pairs=24, valid_pairs=8, test_prompts=6, test_pairs=8)
+DECODING = Decoding(max_tokens=OPTIONS.max_tokens)
+EPOCHS = 3  # of preference training: the ceiling, as in a comparison; 9 steps of 8 pairs
+
+
+class Blind(Reviews):
+    """The reviews task for methods: whoever asks for gold or the test split is caught. Pairs have a baseline answer."""
+
+    def prompts(self, split: Any) -> Any:
+        assert split != "test", "a method asked for the test prompts"
+        return super().prompts(split)
+
+    def pairs(self, split: Any, *, attribute: str | None = None) -> list[Pair]:
+        assert split != "test", "a method asked for the test pairs"
+        pairs = super().pairs(split, attribute=attribute)
+        return [replace(pair, baseline=Answer(value=self.canned[0])) for pair in pairs]
+
+    def gold(self, prompts: Any, answers: Any) -> Any:
+        raise AssertionError("a method asked for gold")
+
+
+@cache
+def base() -> LanguageModel:
+    """Random weights over the vocabulary of the reviews; the same object for all, which nobody may train."""
+    return LanguageModel(*small_llama(vocabulary(), hidden=32, layers=1))
+
+
+@cache
+def graded() -> Reviews:
+    """The task as the comparison sees it."""
+    return Reviews(knobs=KNOBS)
+
+
+def config(slug: str, **settings: Any) -> Any:
+    """A method's settings as a comparison would choose them on a small model."""
+    return config_of(load(slug), Row(name=slug, slug=slug, settings=settings), OPTIONS, small=True)
+
+
+@dataclass
+class Made:
+    products: Products
+    cost: Cost
+
+
+def bench(directory: Path, *, seed: int = 0, task: Any = None, epochs: float = EPOCHS) -> Workbench:
+    """What a method receives; products of other methods are made in memory, once a bench, and charged in full."""
+    task = task or Blind(seed=seed, knobs=KNOBS)
+    rows = pair_rows(base().tokenizer, task.pairs("train"), max_length=OPTIONS.max_length)
+    ceiling = preference_ceiling(base().module, rows, epochs=epochs)
+    made: dict[str, Made] = {}
+
+    def workbench(where: Path) -> Workbench:
+        return Workbench(
+            base=base(), task=View(task), budget=Ceiling(ceiling, 3.0 * len(rows)), seed=seed, dir=where,
+            max_length=OPTIONS.max_length, decoding=DECODING, resolve=resolve, own=own,
+        )  # fmt: skip
+
+    def resolve(slug: str, settings: dict[str, Any]) -> Products:
+        key = f"{slug}-{content_hash(settings)}"
+        if key not in made:
+            with no_cycle(slug), metered() as cost:
+                products = load(slug).run(config(slug, **settings), workbench(directory / key))
+            made[key] = Made(products, cost)
+        charge_cost(made[key].cost)
+        return made[key].products
+
+    def own(settings: Any, where: Path) -> Products:
+        raise AssertionError(f"no grid of runs is set up here: {settings}, {where}")
+
+    return workbench(directory / "run")
+
+
+def run(slug: str, directory: Path, *, seed: int = 0, **settings: Any) -> tuple[Products, Cost]:
+    """A method on the tiny bench, and what it cost."""
+    with metered() as cost:
+        products = load(slug).run(config(slug, **settings), bench(directory, seed=seed))
+    return products, cost
+
+
+def first_text(generator: Generator, *, seed: int) -> str:
+    prompts = graded().prompts("test")[:1]
+    return str(generator.answer(prompts, n=1, decoding=DECODING, seed=seed)[0][0].value)
+
+
+def grade(products: Products, *, seed: int = 0) -> dict[str, Any]:
+    """What a comparison reads off a product, as JSON: answers, log-probabilities, KL, points, scores."""
+    task, found = graded(), {"findings": [vars(one) for one in products.findings]}
+    prompts = task.prompts("test")
+    if products.generator is not None:
+        drawn = products.generator.answer(prompts, n=2, decoding=DECODING, seed=seed)
+        first = [many[0] for many in drawn]
+        logps = products.generator.logps(prompts, first)
+        kl = products.generator.kl(base(), prompts, first)
+        found["answers"] = [[[one.value, list(one.tokens or ()), one.finish] for one in many] for many in drawn]
+        found["logps"] = None if logps is None else [list(one) for one in logps]
+        found["kl"] = [kl.kind, None if kl.values is None else list(kl.values)]
+        found["points"] = [
+            [point.knob, point.value, first_text(point.generator, seed=seed)] for point in products.generator.points()
+        ]
+    for name in ("scorer", "own_reward"):
+        scorer = getattr(products, name)
+        if scorer is not None:
+            pairs = task.pairs("test")
+            asked, chosen, rejected = ([getattr(p, side) for p in pairs] for side in ("prompt", "chosen", "rejected"))
+            found[name] = [[one.value, one.why] for one in scorer.score(asked, chosen)]
+            found[f"{name} compares"] = scorer.compare(asked, chosen, rejected)
+    return found
