@@ -45,7 +45,7 @@ def test_costs_are_charged_to_who_caused_them(finished):
     rows = {row["method"]: row for row in read_json(finished / "report.json")["rows"] if row["seed"] is None}
     assert "training/backward_flops" not in rows["base"]["cost"]
     assert rows["dpo"]["cost"]["training/labels"]["mean"] == 20  # each pair is one label, read once
-    assert 0.9 < rows["dpo"]["budget_share"] <= 1.02
+    assert 0.85 < rows["dpo"]["budget_share"] <= 1  # steps are whole, and three epochs of 20 pairs are but seven
     # best-of-n trains nothing itself, but is charged the proxy's fit in full, and its samples when it serves
     assert rows["best-of-n"]["cost"]["training/backward_flops"]["mean"] > 0
     assert rows["best-of-n"]["cost"]["serving/reward_calls"]["mean"] == 4 * 2

@@ -142,16 +142,17 @@ def report(run: Path) -> None:
 
 @app.command()
 def verify(
-    slug: str,
+    slugs: list[str],
+    method: Annotated[list[str] | None, _flag("another row to stand beside, slug[:key=value,...]; repeat")] = None,
     seeds: Annotated[int, _flag("seeds")] = 5,
     trials: Annotated[int, _flag("tuning trials for every row")] = 4,
     evidence: Annotated[Path, _flag("where evidence files live")] = Path("evidence"),
     workers: Annotated[int | None, _flag("worker processes [one a core]")] = None,
 ) -> None:
-    """Test a card's claims at equal budget and tuning, and append the attempt to evidence/<slug>.json."""
+    """Test the cards' claims at equal budget and tuning, and append the attempt to evidence/<slug>.json."""
     from operant.cli.compare import run_verify
 
-    run_verify(slug, seeds=seeds, trials=trials, evidence=evidence, workers=workers)
+    run_verify(slugs, extra=method or [], seeds=seeds, trials=trials, evidence=evidence, workers=workers)
 
 
 @app.command()

@@ -60,17 +60,24 @@ def run_report(run: Path) -> None:
     console.print(Text(f"report: {run / 'report.html'}"), soft_wrap=True)
 
 
-def run_verify(slug: str, *, seeds: int, trials: int, evidence: Path, workers: int | None) -> None:
+def run_verify(
+    slugs: list[str], *, extra: list[str], seeds: int, trials: int, evidence: Path, workers: int | None
+) -> None:
     console = Console()
     with progress(console) as told:
-        attempt = verify(slug, seeds=seeds, trials=trials, evidence=evidence, workers=workers, told=told)
-    for claim in attempt["claims"]:
-        found = "" if claim["difference"] is None else (
-            f": {claim['difference']:+.3f} [{claim['low']:+.3f}, {claim['high']:+.3f}]"
-        )  # fmt: skip
-        console.print(Text(f"{claim['verdict']}: {claim['row']} {claim['metric']} {claim['direction']} against "
-                           f"{claim['against']} by {claim['smallest']}{found}"))  # fmt: skip
-    console.print(Text(f"evidence: {evidence / slug}.json"))
+        attempts = verify(slugs, extra=extra, seeds=seeds, trials=trials, evidence=evidence, workers=workers, told=told)
+    for slug, attempt in attempts.items():
+        for claim in attempt["claims"]:
+            console.print(Text(claim_line(claim)))
+        console.print(Text(f"evidence: {evidence / slug}.json"))
+
+
+def claim_line(claim: dict[str, Any]) -> str:
+    """A claim, its verdict and its figures."""
+    said = f"{claim['row']} {claim['metric']} {claim['direction']} against {claim['against']} by {claim['smallest']}"
+    if claim["difference"] is None:
+        return f"{claim['verdict']}: {said}"
+    return f"{claim['verdict']}: {said}: {claim['difference']:+.3f} [{claim['low']:+.3f}, {claim['high']:+.3f}]"
 
 
 @contextmanager

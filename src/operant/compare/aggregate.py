@@ -140,13 +140,16 @@ def _calibration(marks: Sequence[Found]) -> dict[str, Any] | None:
 def compare_rows(
     pairs: Sequence[tuple[str, str]], cells: Cells, metrics: Sequence[Metric], *, seeds: int
 ) -> list[dict[str, Any]]:
-    """Differences method - baseline: the primary metric adjusted by Holm over all of them, the others as they are.
+    """Differences method - baseline: on the primary metric adjusted by Holm over all methods with that baseline.
 
-    A pair of rows that have no such metric (a scorer and a generator) is left out; one with a failed side is kept.
+    Other metrics are as they are. A pair of rows that have no such metric (a scorer and a generator) is left out; one
+    with a failed side is kept.
     """
     primary, *others = metrics
     whole = [pair for pair in pairs if all(len(cells[name]) == seeds for name in pair)]
-    made = _differences(whole, cells, primary, holm_over=True)
+    made = []
+    for baseline in dict.fromkeys(other for _, other in whole):
+        made += _differences([pair for pair in whole if pair[1] == baseline], cells, primary, holm_over=True)
     for metric in (*others, Metric(name="accuracy")):
         made += _differences(whole, cells, metric, holm_over=False)
     nothing = ("difference", "low", "high", "p", "p_holm", "smallest_visible", "n_prompts", "n_seeds", "unknown")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,32 +25,48 @@ ORDER = ("not reproduced", "inconclusive", "not tested", "reproduced")  # worst 
 ROOT = Path(__file__).parents[1]
 
 
-def verify(slug: str, *, seeds: int, trials: int, evidence: Path, workers: int | None, told: Event) -> dict[str, Any]:
-    """One attempt, appended to evidence/<slug>.json; returns it."""
-    claims = card(slug).claims
-    if not claims:
-        raise OperantError(f"{slug} makes no claims, so there is nothing to verify")
-    by_task = {task: [claim for claim in claims if claim.task == task] for task in {claim.task for claim in claims}}
-    attempt: dict[str, Any] = {
-        "date": datetime.now(UTC).date().isoformat(), "seeds": seeds, "trials": trials,
-        "environment": environment(), "source": source_hash(slug), "claims": [], "rows": [],
+def verify(
+    slugs: Sequence[str], *, extra: Sequence[str] = (), seeds: int, trials: int, evidence: Path, workers: int | None,
+    told: Event,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """One attempt for each method, appended to evidence/<slug>.json; returns them by slug.
+
+    Methods that are verified together share one comparison per task, and with it base, proxies and controls. `extra`
+    rows stand in it for the eye; no claim is about them.
+    """
+    claims = {slug: card(slug).claims for slug in slugs}
+    for slug, some in claims.items():
+        if not some:
+            raise OperantError(f"{slug} makes no claims, so there is nothing to verify")
+    about = {"date": datetime.now(UTC).date().isoformat(), "seeds": seeds, "trials": trials}
+    attempts: dict[str, dict[str, Any]] = {
+        slug: {**about, "environment": environment(), "source": source_hash(slug), "claims": [], "rows": [],
+               "curves": [], "settings": []}
+        for slug in slugs
     }  # fmt: skip
-    for task, some in sorted(by_task.items()):
-        names = ["base", slug, *(claim.row or slug for claim in some), *(claim.against for claim in some)]
-        rows = tuple(dict.fromkeys(names))
-        run = compare(
-            Options(methods=rows, task=task, seeds=seeds, trials=trials), keep="none", workers=workers, told=told
-        )
-        report = read_json(run / "report.json")
-        attempt["claims"] += [judge(claim, slug, report) for claim in some]
-        attempt["rows"] += [row for row in report["rows"] if row["seed"] is None]
-        attempt["curves"] = attempt.get("curves", []) + report["curves"]
-        attempt["settings"] = attempt.get("settings", []) + report["settings"]
-    path = evidence / f"{slug}.json"
-    attempts = (read_json(path)["attempts"] if path.is_file() else []) + [attempt]
-    verdict = min((claim["verdict"] for claim in attempt["claims"]), key=ORDER.index)
-    write_json(path, {"slug": slug, "verdict": verdict, "attempts": attempts})
-    return attempt
+    for task in sorted({claim.task for some in claims.values() for claim in some}):
+        wanted = {slug: rows_of(slug, task) for slug in slugs}
+        names = tuple(dict.fromkeys(("base", *chain(*wanted.values()), *extra)))
+        options = Options(methods=names, task=task, seeds=seeds, trials=trials)
+        report = read_json(compare(options, keep="none", workers=workers, told=told) / "report.json")
+        for slug, attempt in attempts.items():
+            shown = {"base", *wanted[slug], *extra}
+            attempt["claims"] += [judge(claim, slug, report) for claim in claims[slug] if claim.task == task]
+            attempt["rows"] += [row for row in report["rows"] if row["seed"] is None and row["method"] in shown]
+            attempt["curves"] += [curve for curve in report["curves"] if curve["method"] in shown]
+            attempt["settings"] += [one for one in report["settings"] if one["method"] in shown]
+    for slug, attempt in attempts.items():
+        path = evidence / f"{slug}.json"
+        kept = (read_json(path)["attempts"] if path.is_file() else []) + [attempt]
+        worst = min((claim["verdict"] for claim in attempt["claims"]), key=ORDER.index)
+        write_json(path, {"slug": slug, "verdict": worst, "attempts": kept})
+    return attempts
+
+
+def rows_of(slug: str, task: str) -> list[str]:
+    """The rows that a method's claims on a task are about, and against."""
+    claims = [claim for claim in card(slug).claims if claim.task == task]
+    return [slug, *(claim.row or slug for claim in claims), *(claim.against for claim in claims)]
 
 
 def judge(claim: Claim, slug: str, report: dict[str, Any]) -> dict[str, Any]:

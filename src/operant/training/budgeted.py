@@ -18,21 +18,30 @@ SAVE_EVERY = 50  # steps between resumable states
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Settings that methods which train a model share."""
+    """Settings of every method that trains a model; its own Config adds to them."""
 
     learning_rate: float
     batch_size: int = 8
-    accumulate: int = 1
+    accumulate: int = 1  # parts that a batch is computed in: changes memory, not the result
     epochs: float | None = None  # at most this many; None: as many as the budget pays for
-    points: int = 0
 
 
-def schedule_for(bench: Bench, items: Sequence[Any], settings: Fit, cost: Callable[[Sequence[Any]], float]) -> Schedule:
-    """As many steps as the budget pays for, and no more than `epochs`. `cost(part)`: FLOPs, forward and backward."""
+@dataclass(frozen=True, kw_only=True)
+class PolicyFit(Fit):
+    """The same for a policy, which leaves checkpoints for its curve."""
+
+    points: int = 3
+
+
+Cost = Callable[[Sequence[Any]], float]  # FLOPs of one part, forward and backward
+
+
+def schedule_for(bench: Bench, items: Sequence[Any], settings: Fit, cost: Cost, *, points: int = 0) -> Schedule:
+    """As many steps as the budget pays for, and no more than `epochs`."""
     size = min(settings.batch_size, len(items))
     schedule = Schedule(
         steps=1, learning_rate=settings.learning_rate, batch_size=settings.batch_size, accumulate=settings.accumulate,
-        points=settings.points, save_every=SAVE_EVERY, seed=bench.seed,
+        points=points, save_every=SAVE_EVERY, seed=bench.seed,
     )  # fmt: skip
 
     def price(step: int) -> float:
@@ -50,12 +59,12 @@ def schedule_for(bench: Bench, items: Sequence[Any], settings: Fit, cost: Callab
 
 
 def fit_policy(
-    bench: Bench, items: Sequence[Any], loss: Callable[[Any, Sequence[Any], Sequence[Any]], Tensor], settings: Fit,
-    cost: Callable[[Sequence[Any]], float],
+    bench: Bench, items: Sequence[Any], loss: Callable[[Any, Sequence[Any], Sequence[Any]], Tensor],
+    settings: PolicyFit, cost: Cost,
 ) -> LanguageModel:  # fmt: skip
     """A trained copy of the base. `loss(module, part, whole batch)` gives one value per item of the part."""
     policy = bench.base.snapshot()
-    schedule = schedule_for(bench, items, settings, cost)
+    schedule = schedule_for(bench, items, settings, cost, points=settings.points)
 
     def bound(part: Sequence[Any], whole: Sequence[Any]) -> Tensor:
         return loss(policy.module, part, whole)

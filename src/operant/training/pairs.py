@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -102,7 +102,12 @@ def pair_answers(part: Sequence[PairRow]) -> list[Encoded]:
     return [row.chosen for row in part] + [row.rejected for row in part] + apart
 
 
+def pair_cost(module: Any) -> Callable[[Sequence[PairRow]], float]:
+    """What a step on a part costs, FLOPs."""
+    return lambda part: pass_flops(module, pair_answers(part))
+
+
 def preference_ceiling(module: Any, rows: Sequence[PairRow], *, epochs: float, batch_size: int = 8) -> float:
     """FLOPs of this many epochs of preference training, the reference's pass included."""
     groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    return sum(pass_flops(module, pair_answers(group)) for group in groups) * (epochs + 1 / 3)
+    return sum(map(pair_cost(module), groups)) * (epochs + 1 / 3)

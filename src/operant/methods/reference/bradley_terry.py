@@ -22,19 +22,11 @@ from operant.training.pairs import PairRow, pair_rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Fit):
     attribute: str | None = None  # pairs about one attribute; None: the overall preference
     use_margin: bool = False  # subtract the pair's margin, where the feedback has one
     learning_rate: float = 1e-5
-    batch_size: int = 8
-    accumulate: int = 1
     epochs: float | None = 1
-
-    def fit(self) -> Fit:
-        return Fit(
-            learning_rate=self.learning_rate, batch_size=self.batch_size, accumulate=self.accumulate,
-            epochs=self.epochs, points=0,
-        )  # fmt: skip
 
 
 def run(config: Config, bench: Bench) -> Products:
@@ -53,7 +45,7 @@ def run(config: Config, bench: Bench) -> Products:
     def cost(part: Sequence[PairRow]) -> float:
         return reward_flops(head, tokenizer, [*(row.chosen for row in part), *(row.rejected for row in part)])
 
-    fit(head, rows, loss, schedule_for(bench, rows, config.fit(), cost), bench.dir / "fit")
+    fit(head, rows, loss, schedule_for(bench, rows, config, cost), bench.dir / "fit")
     return Products(scorer=RewardModel(head, tokenizer, max_length=bench.max_length))
 
 

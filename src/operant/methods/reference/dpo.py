@@ -12,28 +12,18 @@ from operant.card import Card, Claim, Method
 from operant.errors import require
 from operant.objectives.preference import dpo_loss
 from operant.schema import Bench, Products
-from operant.training.budgeted import Fit, fit_policy
-from operant.training.pairs import PairRow, pair_answers, pair_logps, pair_rows, pass_flops, with_reference
+from operant.training.budgeted import PolicyFit, fit_policy
+from operant.training.pairs import PairRow, pair_cost, pair_logps, pair_rows, with_reference
 from operant.training.products import load_policy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(PolicyFit):
     beta: float = 0.1
     learning_rate: float = 5e-7
-    batch_size: int = 8
-    accumulate: int = 1
-    epochs: float | None = None  # at most; None: as many as the budget pays for
-    points: int = 3
 
     def __post_init__(self) -> None:
         require(self.beta > 0, "beta", self.beta, "above 0")
-
-    def fit(self) -> Fit:
-        return Fit(
-            learning_rate=self.learning_rate, batch_size=self.batch_size, accumulate=self.accumulate,
-            epochs=self.epochs, points=self.points,
-        )  # fmt: skip
 
 
 def run(config: Config, bench: Bench) -> Products:
@@ -46,10 +36,7 @@ def run(config: Config, bench: Bench) -> Products:
         logps = pair_logps(module, part, pad=tokenizer.pad_token_id)
         return dpo_loss(logps.chosen, logps.rejected, beta=config.beta)
 
-    def cost(part: Sequence[PairRow]) -> float:
-        return pass_flops(bench.base.module, pair_answers(part))
-
-    return Products(generator=fit_policy(bench, rows, loss, config.fit(), cost))
+    return Products(generator=fit_policy(bench, rows, loss, config, pair_cost(bench.base.module)))
 
 
 METHOD = Method(

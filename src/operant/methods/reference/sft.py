@@ -13,21 +13,14 @@ from operant.engine.logps import answer_logps
 from operant.models.text import Encoded
 from operant.objectives.likelihood import answer_nll_batch_mean
 from operant.schema import Bench, Products
-from operant.training.budgeted import Fit, fit_policy
+from operant.training.budgeted import PolicyFit, fit_policy
 from operant.training.pairs import pair_rows, pass_flops
 from operant.training.products import load_policy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(PolicyFit):
     learning_rate: float = 2e-5
-    batch_size: int = 8
-    accumulate: int = 1
-    epochs: float | None = None  # at most; None: as many as the budget pays for
-    points: int = 3
-
-    def fit(self) -> Fit:
-        return Fit(**vars(self))
 
 
 def run(config: Config, bench: Bench) -> Products:
@@ -44,7 +37,7 @@ def run(config: Config, bench: Bench) -> Products:
     def cost(part: Sequence[Encoded]) -> float:
         return pass_flops(bench.base.module, part)
 
-    return Products(generator=fit_policy(bench, answers, loss, config.fit(), cost))
+    return Products(generator=fit_policy(bench, answers, loss, config, cost))
 
 
 METHOD = Method(

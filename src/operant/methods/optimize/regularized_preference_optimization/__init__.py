@@ -16,14 +16,13 @@ from operant.card import Card, Claim, Method
 from operant.errors import NotApplicable, OperantError, UnknownName, require
 from operant.objectives.preference import rpo_loss
 from operant.schema import Bench, Pair, Products
-from operant.training.budgeted import Fit, fit_policy
+from operant.training.budgeted import PolicyFit, fit_policy
 from operant.training.pairs import (
     PairLogps,
     PairRow,
-    pair_answers,
+    pair_cost,
     pair_logps,
     pair_rows,
-    pass_flops,
     with_reference,
 )
 from operant.training.products import load_policy
@@ -33,16 +32,12 @@ BASELINES = ("chosen", "dataset", "sampled")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(PolicyFit):
     beta: float = 0.01  # arXiv:2405.16436, sec. 6: zephyr-7b-gemma run
     sft_weight: float = 0.005  # the whole coefficient before the negative log-likelihood: eta times beta
     sft_reduction: Literal["answer_sum", "answer_mean", "batch_mean"] = "answer_sum"
     baseline: Literal["chosen", "dataset", "sampled"] = "chosen"  # whose answers are imitated
     learning_rate: float = 5e-7
-    batch_size: int = 8
-    accumulate: int = 1
-    epochs: float | None = None  # at most; None: as many as the budget pays for
-    points: int = 3
 
     def __post_init__(self) -> None:
         require(self.beta > 0, "beta", self.beta, "above 0")
@@ -51,12 +46,6 @@ class Config:
             raise UnknownName("sft_reduction", self.sft_reduction, REDUCTIONS)
         if self.baseline not in BASELINES:
             raise UnknownName("baseline", self.baseline, BASELINES)
-
-    def fit(self) -> Fit:
-        return Fit(
-            learning_rate=self.learning_rate, batch_size=self.batch_size, accumulate=self.accumulate,
-            epochs=self.epochs, points=self.points,
-        )  # fmt: skip
 
 
 def imitated(pairs: Sequence[Pair], bench: Bench, baseline: str) -> list[Pair]:
@@ -115,10 +104,7 @@ def run(config: Config, bench: Bench) -> Products:
         likelihood = imitation(logps, config.sft_reduction, batch=batch)
         return rpo_loss(logps.chosen, logps.rejected, likelihood, beta=config.beta, weight=config.sft_weight)
 
-    def cost(part: Sequence[PairRow]) -> float:
-        return pass_flops(bench.base.module, pair_answers(part))
-
-    return Products(generator=fit_policy(bench, rows, loss, config.fit(), cost))
+    return Products(generator=fit_policy(bench, rows, loss, config, pair_cost(bench.base.module)))
 
 
 METHOD = Method(

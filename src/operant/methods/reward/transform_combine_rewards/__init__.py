@@ -181,10 +181,6 @@ METHOD = Method(
         title="Transforming and combining rewards for aligning large language models",
         claims=(
             Claim("reviews", "both", "up", against="transform-combine-rewards:transform=raw", smallest=0.05),
-            Claim(
-                "reviews", "both", "up", against="transform-combine-rewards:transform=raw,kl=0.5", smallest=0.0,
-                row="transform-combine-rewards:kl=0.5",
-            ),
         ),
         baselines=("base", "transform-combine-rewards:transform=raw"),
         needs=("bradley-terry",),

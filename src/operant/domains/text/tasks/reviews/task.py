@@ -40,7 +40,7 @@ class Knobs:
     pairs: int = 1000  # training pairs, overall and for each attribute
     valid_pairs: int = 200
     test_prompts: int = 100
-    test_pairs: int = 400
+    test_pairs: int = 200
     sharpness: float = 1.5  # Bradley-Terry: P(a over b) = sigmoid(sharpness * difference in utility)
     length_bias: float = 0.05  # what every annotator adds per word, beside the truth
     attribute_sharpness: float = 3.0  # the same for pairs about one attribute
@@ -121,16 +121,20 @@ class Reviews:
         return Prompt(id=content_hash(request.text()), content=request.text(), columns=columns)
 
     def _pair(self, split: Split, place: int, attribute: str | None) -> Pair:
+        """Drawn again while the prompt is a test prompt of the other splits, or a test pair's gold is tied."""
         rng = self._rng(split, place, attribute)
-        prompt = self._prompt(rng)
-        texts = [draw_review(rng, _request(prompt), draw_traits(rng, self.knobs.style)) for _ in range(2)]
-        if split == "test":
-            name = attribute or "quality"
-            first = gold(texts[0], _request(prompt))[name] >= gold(texts[1], _request(prompt))[name]
-        else:
-            first = self._prefers(rng, _request(prompt), texts[0], texts[1], attribute)
-        chosen, rejected = texts if first else texts[::-1]
-        return Pair(prompt=prompt, chosen=Answer(value=chosen), rejected=Answer(value=rejected))
+        while True:
+            prompt = self._prompt(rng)
+            texts = [draw_review(rng, _request(prompt), draw_traits(rng, self.knobs.style)) for _ in range(2)]
+            if split != "test":
+                first = self._prefers(rng, _request(prompt), texts[0], texts[1], attribute)
+                again = prompt.id in _test_ids(self.knobs)
+            else:
+                left, right = (gold(text, _request(prompt))[attribute or "quality"] for text in texts)
+                first, again = left > right, left == right
+            if not again:
+                chosen, rejected = texts if first else texts[::-1]
+                return Pair(prompt=prompt, chosen=Answer(value=chosen), rejected=Answer(value=rejected))
 
     def _prefers(self, rng: Random, request: Request, left: str, right: str, attribute: str | None) -> bool:
         gap = self._utility(left, request, attribute) - self._utility(right, request, attribute)
@@ -150,6 +154,14 @@ def _request(prompt: Prompt) -> Request:
 
 def _quality(prompt: Prompt, answer: Answer) -> float:
     return gold(str(answer.value), _request(prompt))["quality"]
+
+
+@lru_cache(maxsize=8)
+def _test_ids(knobs: Knobs) -> frozenset[str]:
+    """Prompts of the test split and of its pairs: no training or validation pair may have one of them."""
+    task = Reviews(knobs=knobs)
+    pairs = [pair.prompt for name in (None, *task.attributes) for pair in task.pairs("test", attribute=name)]
+    return frozenset(prompt.id for prompt in (*task.prompts("test"), *pairs))
 
 
 @lru_cache(maxsize=1)
