@@ -36,7 +36,7 @@ docs: .setup/docs
 	mkdir -p .setup && touch $@
 
 .setup/run: .setup/venv constraints.txt pyproject.toml
-	$(RUN) -m pip install --quiet $(if $(TORCH_INDEX),--find-links $(TORCH_INDEX) --index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(RUN) -m pip install --quiet $(if $(TORCH_INDEX),$(if $(wildcard $(TORCH_INDEX)/.),--find-links,--extra-index-url) $(TORCH_INDEX)) -c constraints.txt torch
 	$(RUN) -m pip install --quiet -c constraints.txt -e .
 	touch $@
 

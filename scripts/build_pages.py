@@ -146,18 +146,39 @@ def command(about: Card) -> str:
 def settings(about: Card, source: Path) -> str:
     """The fields of Config with their defaults and comments, read from source."""
     text = source.read_text("utf-8")
+    lines = ["| Setting | Default | On small models | Tuned over | Meaning |", "| --- | --- | --- | --- | --- |"]
+    rows = {**inherited(text, about), **own_settings(text, about)}
+    return "\n".join([*lines, *rows.values()]) if rows else "There is nothing to set."
+
+
+def inherited(text: str, about: Card) -> dict[str, str]:
+    """Settings that Config has from the classes of training/budgeted.py it extends."""
+    shared, found = (ROOT / "src/operant/training/budgeted.py").read_text("utf-8"), {}
+    for base in config_class(text).bases:
+        name = ast.unparse(base)
+        for parent in config_class(shared, name).bases:
+            found |= own_settings(shared, about, ast.unparse(parent))
+        found |= own_settings(shared, about, name)
+    return found
+
+
+def config_class(text: str, name: str = "Config") -> ast.ClassDef:
+    return next(node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == name)
+
+
+def own_settings(text: str, about: Card, name: str = "Config") -> dict[str, str]:
+    """A table line for every field of one class."""
     notes = {token.start[0]: token.string.lstrip("# ") for token in tokenize.generate_tokens(io.StringIO(text).readline)
              if token.type == tokenize.COMMENT}  # fmt: skip
-    config = next(node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == "Config")
-    lines = ["| Setting | Default | On small models | Tuned over | Meaning |", "| --- | --- | --- | --- | --- |"]
-    for field in config.body:
+    rows = {}
+    for field in config_class(text, name).body:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             name, default = field.target.id, ast.unparse(field.value) if field.value else "required"
             small = f"`{about.tiny[name]!r}`" if name in about.tiny else ""
             grid = ", ".join(map(str, about.search.get(name, ())))
             meaning = "; ".join(filter(None, [notes.get(field.end_lineno or 0, ""), choices(field, text)]))
-            lines.append(f"| `{name}` | `{default}` | {small} | {grid} | {meaning} |")
-    return "\n".join(lines) if len(lines) > 2 else "There is nothing to set."
+            rows[name] = f"| `{name}` | `{default}` | {small} | {grid} | {meaning} |"
+    return rows
 
 
 def choices(field: ast.AnnAssign, text: str) -> str:

@@ -7,13 +7,10 @@ from typing import Any
 
 from operant.disk import read_json
 
-PLACES = (Path(__file__).parents[2] / "evidence", Path(__file__).parent / "_evidence")  # checkout, wheel
+HERE = Path(__file__).parent / "_evidence"  # in a checkout a link to evidence/, in a wheel a copy of it
 
 
 def read_evidence(slug: str) -> dict[str, Any] | None:
     """Every attempt, oldest first, and the verdict of the last; None where nothing was tried."""
-    for place in PLACES:
-        path = place / f"{slug}.json"
-        if path.is_file():
-            return read_json(path)
-    return None
+    path = HERE / f"{slug}.json"
+    return read_json(path) if path.is_file() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,17 @@ def _scorer(found: Sequence[Found]) -> dict[str, Any]:
         if all(picked):
             subsets[name] = over_seeds([_mean(many) for many in picked])
     subsets |= {name: cell_of(marks, lambda one, name=name: one[name]) for name in ("longer wins", "always second")}
-    return {"accuracy": subsets, "calibration": _calibration(marks)}
+    return {"accuracy": subsets, "calibration": _calibration(marks), "agreement": _agreement(marks)}
+
+
+def _agreement(marks: Sequence[Found]) -> float | None:
+    """Share of test pairs that two seeds judge alike, over all pairs of seeds; None for one seed."""
+    judged = [one["correct"] for one in marks]
+    alike = [
+        _mean([float(a == b) for a, b in zip(one, two, strict=True) if a is not None and b is not None])
+        for one, two in combinations(judged, 2)
+    ]
+    return _mean(alike)
 
 
 def _where(values: Sequence[float | None], marks: Sequence[bool], wanted: object) -> list[float | None]:

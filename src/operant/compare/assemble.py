@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from operant.compare import advice
+from operant.compare import advice, examples
 from operant.compare.aggregate import Cells, best_of, compare_rows, curve, make_row, number
 from operant.compare.cell import cell_path
 from operant.compare.options import Options, code_hash
@@ -21,8 +21,6 @@ from operant.schema import Task
 from operant.stats import aa_false_alarms
 
 FORMAT = 1
-EXAMPLES = 12
-WORSE = 20
 
 
 def assemble(run: Path, options: Options, rows: Sequence[Row], task: Task) -> dict[str, Any]:
@@ -47,8 +45,8 @@ def assemble(run: Path, options: Options, rows: Sequence[Row], task: Task) -> di
         "comparisons": compare_rows(_pairs(rows), done, task.metrics, seeds=options.seeds),
         "curves": [made for name, found in whole.items() if (made := curve(name, found))],
         "best_of_n": _best_of(run, whole, options), "aa": _controls(whole),
-        "examples": _examples(prompts, whole, primary), "worse": _worse(prompts, whole, primary),
-        "slices": [], "settings": _settings(cells), "data": task.summary(),
+        "examples": examples.examples(prompts, whole, primary), "worse": examples.worse(prompts, whole, primary),
+        "slices": examples.slices(prompts, whole, primary), "settings": _settings(cells), "data": task.summary(),
         "environment": environment(), "measured": _measured(run, rows, seeds),
     }  # fmt: skip
     report["break_even"] = advice.break_even(advice.whole_rows(report), len(prompts))
@@ -107,45 +105,6 @@ def _controls(whole: dict[str, list[Any]]) -> dict[str, Any] | None:
         name: {"false_alarms": rate.rate, "low": rate.low, "high": rate.high, "draws": rate.n}
         for name, rate in (("bca", found.bca), ("two_way", found.two_way))
     }
-
-
-def _examples(prompts: Sequence[Any], whole: dict[str, list[Any]], primary: str) -> list[dict[str, Any]]:
-    """The first prompts with every row's answer under the first seed."""
-    shown = []
-    for place, prompt in enumerate(prompts[:EXAMPLES]):
-        answers = {}
-        for name, many in whole.items():
-            if "answers" in many[0]:
-                answers[name] = {
-                    "text": many[0]["answers"][place]["text"],
-                    "gold": many[0]["metrics"][primary][place],
-                    "proxy": many[0]["proxy"][place] if many[0]["proxy"] else None,
-                }
-        shown.append({"prompt_id": prompt.id, "prompt": show_prompt(prompt.content), "answers": answers})
-    return shown
-
-
-def show_prompt(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(f"{message['role']}: {message['content']}" for message in content)
-
-
-def _worse(prompts: Sequence[Any], whole: dict[str, list[Any]], primary: str) -> list[dict[str, Any]]:
-    """Answers under the first seed that lost most against base's answer to the same prompt."""
-    if "base" not in whole:
-        return []
-    base, found = whole["base"][0], []
-    for name, many in whole.items():
-        if name == "base" or "answers" not in many[0]:
-            continue
-        for place, prompt in enumerate(prompts):
-            ours, theirs = many[0]["metrics"][primary][place], base["metrics"][primary][place]
-            if ours is not None and theirs is not None and ours < theirs:
-                texts = {"base": base["answers"][place]["text"], "answer": many[0]["answers"][place]["text"]}
-                values = {"base_gold": theirs, "gold": ours}
-                found.append({"method": name, "prompt": show_prompt(prompt.content), **texts, **values})
-    return sorted(found, key=lambda one: one["gold"] - one["base_gold"])[:WORSE]
 
 
 def _settings(cells: Cells) -> list[dict[str, Any]]:

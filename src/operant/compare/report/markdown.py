@@ -120,6 +120,8 @@ def _scorers(lines: list[Line]) -> list[str]:
     for line in lines:
         scorer = line.scorer or {}
         rows += [[line.name, subset, cell(got, 3)] for subset, got in (scorer.get("accuracy") or {}).items()]
+        if scorer.get("agreement") is not None:
+            rows.append([line.name, "agreement of seeds", digits.number(scorer["agreement"], 3)])
         if scorer.get("calibration"):
             rows.append([line.name, "calibration error (ECE)", digits.number(scorer["calibration"]["ece"], 3)])
     return table(("Scorer", "Accuracy on", "Value"), rows)

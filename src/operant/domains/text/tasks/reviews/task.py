@@ -118,6 +118,7 @@ class Reviews:
     def _prompt(self, rng: Random) -> Prompt:
         request = draw_request(rng)
         columns = {"item": request.item, "facts": request.facts, "aspects": request.aspects}
+        columns["facts given"] = " and ".join(slot for slot, _ in request.facts)
         return Prompt(id=content_hash(request.text()), content=request.text(), columns=columns)
 
     def _pair(self, split: Split, place: int, attribute: str | None) -> Pair:

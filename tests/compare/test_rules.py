@@ -1,0 +1,119 @@
+"""The rules of a comparison: budget, tuning grid, verdicts of claims, what methods may see, who pays."""
+
+import pytest
+
+from operant.card import Card, Claim
+from operant.compare.advice import break_even, overoptimised
+from operant.compare.bench import View, no_cycle
+from operant.compare.budget import BudgetExceeded, Ceiling
+from operant.compare.options import Options
+from operant.compare.rows import config_json, config_of, parse_rows
+from operant.compare.tuning import grid
+from operant.compare.verify import judge, verdict_of
+from operant.domains.text.tasks.reviews import Knobs, Reviews
+from operant.errors import OperantError
+from operant.meter import charge, metered
+from operant.methods import load
+from operant.methods.reference.dpo import Config
+
+
+def test_plan_pays_for_whole_steps_of_what_is_left():
+    ceiling = Ceiling(flops=100.0, labels=10.0)
+    with metered():
+        charge(forward_flops=30.0, backward_flops=5.0)
+        assert ceiling.plan(flops_per_step=20.0) == 3  # (100 - 35) / 20 = 3.25
+        assert ceiling.plan(flops_per_step=1.0, labels_per_step=4.0) == 2  # 10 / 4 = 2.5
+        with pytest.raises(BudgetExceeded, match="--budget"):
+            ceiling.plan(flops_per_step=66.0)
+
+
+def test_every_row_gets_as_many_trials_and_the_default_first():
+    about = Card(slug="x", family="f", kind="method", paper="", title="t",
+                 search={"learning_rate": ("x1", "x0.5", "x2"), "beta": (0.1, 0.5)})  # fmt: skip
+    points = grid(about, Config(learning_rate=4.0), trials=4, seed=0)
+    assert points[0] == {"learning_rate": 4.0, "beta": 0.1}
+    assert len(points) == 4 == len({tuple(point.items()) for point in points})
+    assert {point["learning_rate"] for point in points} <= {4.0, 2.0, 8.0}
+    assert grid(about, Config(), trials=1, seed=0) == points[:0] + grid(about, Config(), trials=4, seed=1)[:1]
+
+
+def test_a_row_outranks_tuning_which_outranks_settings_for_small_models():
+    options = Options(methods=("dpo:beta=0.3",), task="reviews", points=7)
+    (row,) = parse_rows(options)
+    small = config_of(load("dpo"), row, options, small=True, chosen={"beta": 0.9, "batch_size": 4})
+    assert (small.beta, small.batch_size, small.points, small.learning_rate) == (0.3, 4, 7, 1e-4)
+    assert config_of(load("dpo"), row, options, small=False).learning_rate == 5e-7  # the paper's
+    assert config_json(small)["beta"] == 0.3
+
+
+@pytest.mark.parametrize(
+    "difference, low, high, found",
+    [
+        (0.3, 0.1, 0.5, "reproduced"),  # wholly above 0, reaches 0.2
+        (0.15, 0.1, 0.25, "inconclusive"),  # wholly above 0, does not reach 0.2, may yet
+        (0.3, -0.1, 0.7, "inconclusive"),
+        (0.05, -0.1, 0.19, "not reproduced"),  # wholly below 0.2
+        (-0.3, -0.5, -0.1, "not reproduced"),
+    ],
+)
+def test_verdict_of_a_claim(difference, low, high, found):
+    assert verdict_of(difference, low, high, smallest=0.2) == found
+
+
+def test_a_claim_downwards_counts_its_own_side_positive():
+    claim = Claim("t", "toxicity", "down", against="base", smallest=0.1)
+    row = {
+        "method": "x",
+        "baseline": "base",
+        "metric": "toxicity",
+        "difference": -0.3,
+        "low": -0.5,
+        "high": -0.1,
+        "p": 0.0,
+    }
+    assert judge(claim, "x", {"comparisons": [row]})["verdict"] == "reproduced"
+    assert judge(claim, "x", {"comparisons": []})["verdict"] == "not tested"
+
+
+def test_methods_see_no_test_split_and_pay_once_for_a_pair():
+    view = View(Reviews(knobs=Knobs(pairs=12, test_pairs=4, test_prompts=3)))
+    with metered() as cost:
+        view.pairs("train")
+        view.pairs("train")
+        view.prompts("train")
+    assert cost.labels == 12
+    for look in (view.prompts, view.pairs):
+        with pytest.raises(OperantError, match="train and valid"):
+            look("test")
+    assert not hasattr(view, "gold")
+
+
+def test_methods_that_need_each_other_are_told():
+    with no_cycle("a"), no_cycle("b"), pytest.raises(OperantError, match="a -> b -> a"), no_cycle("a"):
+        pass
+
+
+def row(name, train, serve):
+    cost = {"training/forward_flops": {"mean": train}, "serving/forward_flops": {"mean": serve}}
+    return {"method": name, "gold": {"mean": 0}, "cost": cost}
+
+
+def test_break_even_by_hand():
+    # 10 answers were served: slow costs 20 an answer and nothing to make, fast 2 an answer and 90 to make
+    # 20 n = 90 + 2 n -> n = 5
+    assert break_even([row("slow", 0, 200), row("fast", 90, 20)], 10) == [
+        {"decode_time": "slow", "trained": "fast", "answers": 5.0}
+    ]
+    # dearer to make and to serve: never cheaper
+    assert break_even([row("slow", 100, 200), row("fast", 90, 20)], 10)[0]["answers"] is None
+
+
+def test_overoptimisation_is_proxy_up_and_gold_down():
+    def point(value, gold, proxy):
+        return {"value": value, "gold": {"mean": gold, "low": gold - 0.1, "high": gold + 0.1}, "proxy": {"mean": proxy}}
+
+    gamed = {"method": "m", "knob": "n", "points": [point(1, 0.0, 0.0), point(4, 1.0, 1.0), point(16, 0.5, 2.0)]}
+    (said,) = overoptimised({"curves": [gamed]})
+    assert said == "m past n 4 (proxy +1.00, gold -0.50)"
+    fine = {"method": "m", "knob": "n", "points": [point(1, 0.0, 0.0), point(4, 1.0, 1.0)]}
+    assert overoptimised({"curves": [fine]}) == []
