@@ -55,9 +55,8 @@ def _work(ready: Setup, row: Row, tell: Tell) -> dict[str, Any]:
     tuned = tune(method, row, ready, work)
     config = config_of(method, row, ready.options, small=ready.small, chosen=tuned.chosen)
     tell("running")
-    bench = ready.bench(row, work / "run")
     with metered() as training:
-        products = method.run(config, bench)
+        products = ready.made(row, config)
     about = {"slug": row.slug, "row": row.name, "config": config_json(config), "seed": ready.seed}
     found: dict[str, Any] = {"config": about["config"], "config_hash": content_hash([row.slug, about["config"]])}
     found |= {"chosen": tuned.chosen, "candidates": tuned.candidates, "tuning": tuned.cost.to_json()}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from operant.card import Method
 from operant.disk import locked, read_json, whole_directory, write_json
 from operant.meter import Cost, charge_cost, metered
-from operant.schema import Bench, Products
+from operant.schema import Bench, Finding, Policy, Products
 
 
 def save_products(products: Products, directory: Path, about: dict[str, Any]) -> None:
@@ -20,7 +21,8 @@ def save_products(products: Products, directory: Path, about: dict[str, Any]) ->
             if part is not None:
                 (partial / name).mkdir()
                 part.save(partial / name)
-        write_json(partial / "product.json", about)
+        findings = [asdict(finding) for finding in products.findings]
+        write_json(partial / "product.json", {**about, "findings": findings})
 
 
 def make(method: Method, config: Any, bench: Bench, directory: Path, *, about: dict[str, Any]) -> None:
@@ -34,6 +36,13 @@ def make(method: Method, config: Any, bench: Bench, directory: Path, *, about: d
                 products = method.run(config, bench)
             save_products(products, directory, {**about, "cost": cost.to_json()})
             shutil.rmtree(bench.dir, ignore_errors=True)
+
+
+def load_made(method: Method, config: Any, directory: Path, base: Policy) -> Products:
+    """What `make` stored, findings included."""
+    products = method.load(config, directory, base)
+    findings = tuple(Finding(**one) for one in read_json(directory / "product.json")["findings"])
+    return replace(products, findings=findings)
 
 
 def charge_made(directory: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from operant.compare.bench import View, Workbench, no_cycle
 from operant.compare.budget import Ceiling
 from operant.compare.options import Options
-from operant.compare.products import charge_made, make
+from operant.compare.products import charge_made, load_made, make
 from operant.compare.rows import SMALL, Row, config_json, config_of
 from operant.disk import content_hash, read_json
 from operant.domains.text.tasks.from_file import FromFile
@@ -20,6 +20,7 @@ from operant.methods import load
 from operant.schema import Decoding, Policy, Products, Scorer
 from operant.training.pairs import pair_rows, preference_ceiling
 
+LOADED = 4  # products that a process holds at once
 EPOCHS = 3  # of dpo on the train split: the default ceiling
 
 
@@ -59,17 +60,22 @@ class Setup:
         )  # fmt: skip
 
     def product(self, slug: str, settings: dict[str, Any]) -> Products:
-        """Another method's product under this seed, from the run's cache."""
-        method = load(slug)
+        """Another method's product under this seed, at its default settings but for `settings`."""
         row = Row(name=slug, slug=slug, settings=settings)
-        config = config_of(method, row, self.options, small=self.small)
-        about = {"slug": slug, "config": config_json(config), "seed": self.seed, "train": self.train}
-        directory = self.run / "products" / f"{slug}-{self.seed}-{content_hash(about, length=8)}"
+        return self.made(row, config_of(load(slug), row, self.options, small=self.small))
+
+    def made(self, row: Row, config: Any) -> Products:
+        """A method's product from the run's cache, charged in full; rows with equal settings share it."""
+        method = load(row.slug)
+        about = {"slug": row.slug, "config": config_json(config), "seed": self.seed, "train": self.train}
+        directory = self.run / "products" / f"{row.slug}-{self.seed}-{content_hash(about, length=8)}"
         if directory not in self.loaded:
-            with no_cycle(slug):
+            with no_cycle(row.slug):
                 bench = self.bench(row, directory.with_name(f"{directory.name}.work"))
                 make(method, config, bench, directory, about=about)
-            self.loaded[directory] = method.load(config, directory, self.base)
+            if len(self.loaded) >= LOADED:
+                self.loaded.pop(next(iter(self.loaded)))
+            self.loaded[directory] = load_made(method, config, directory, self.base)
         charge_made(directory)
         return self.loaded[directory]
 
