@@ -3,7 +3,7 @@
 import pytest
 
 from operant.card import Card, Claim
-from operant.compare.advice import break_even, overoptimised
+from operant.compare.advice import advice, break_even, overoptimised, winner
 from operant.compare.bench import View, no_cycle
 from operant.compare.budget import BudgetExceeded, Ceiling
 from operant.compare.options import Options
@@ -117,3 +117,27 @@ def test_overoptimisation_is_proxy_up_and_gold_down():
     assert said == "m past n 4 (proxy +1.00, gold -0.50)"
     fine = {"method": "m", "knob": "n", "points": [point(1, 0.0, 0.0), point(4, 1.0, 1.0)]}
     assert overoptimised({"curves": [fine]}) == []
+
+
+def test_advice_names_the_best_of_those_that_beat_base():
+    def line(name, gold):
+        return {**row(name, 90 if name == "fast" else 0, 20 if name == "fast" else 200), "slug": name, "seed": None,
+                "status": "done", "gold": {"mean": gold}, "scorer": None}  # fmt: skip
+
+    def against_base(name, verdict):
+        figures = {"difference": 0.5, "low": 0.2, "high": 0.8, "smallest_visible": 0.4}
+        return {"method": name, "baseline": "base", "metric": "quality", "verdict": verdict, **figures}
+
+    report = {
+        "task": {"primary": "quality", "gold_kind": "exact"}, "seeds": 3, "curves": [],
+        "rows": [line("slow", 2.0), line("fast", 1.0)],
+        "comparisons": [against_base("slow", "no detectable difference"), against_base("fast", "better")],
+        "break_even": [{"decode_time": "slow", "trained": "fast", "answers": 5.0}],
+    }  # fmt: skip
+    assert winner(report) == "fast"  # slow has the higher gold and is not detectably better
+    best, volume, distrust = advice(report)
+    assert best.startswith("fast: quality +0.50") and "slow" not in volume
+    report["comparisons"][0]["verdict"] = "better"
+    assert winner(report) == "slow" and "5 answers" in advice(report)[1]
+    report["comparisons"] = []
+    assert winner(report) is None and "Nothing to recommend" in advice(report)[0]

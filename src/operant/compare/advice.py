@@ -15,14 +15,14 @@ def advice(report: Report) -> list[str]:
 
 def winner(report: Report) -> str | None:
     """The row with the highest gold among those that are better than base by the adjusted test."""
-    metric = report["task"]["primary"]
-    better = {
-        one["method"]
-        for one in report["comparisons"]
-        if one["baseline"] == BASE and one["metric"] == metric and one["verdict"] == "better"
-    }
-    rows = [row for row in whole_rows(report) if row["method"] in better and row["gold"]]
+    rows = [row for row in whole_rows(report) if row["method"] in better(report) and row["gold"]]
     return max(rows, key=lambda row: row["gold"]["mean"])["method"] if rows else None
+
+
+def better(report: Report) -> set[str]:
+    """Rows that are better than base on the primary metric by the adjusted test."""
+    key = (BASE, report["task"]["primary"], "better")
+    return {one["method"] for one in report["comparisons"] if (one["baseline"], one["metric"], one["verdict"]) == key}
 
 
 def whole_rows(report: Report) -> list[dict[str, Any]]:
@@ -52,10 +52,12 @@ def _volume(report: Report) -> str:
     best = winner(report)
     if best is None:
         return "The base model: nothing beats it yet."
+    rivals = better(report)
     even = [one for one in report["break_even"] if best in (one["decode_time"], one["trained"])]
+    even = [one for one in even if {one["decode_time"], one["trained"]} <= rivals]
     known = [one for one in even if one["answers"] is not None]
     if not known:
-        return f"{best} at any volume: it has no row beside it that trades training for decoding."
+        return f"{best} at any volume: no other row that beats base trades training for decoding."
     one = min(known, key=lambda one: one["answers"])
     return (
         f"{one['decode_time']} is cheaper up to about {one['answers']:,.0f} answers served, "
