@@ -12,7 +12,7 @@ from operant.compare.options import Options
 from operant.disk import read_json, write_json
 from operant.stats import clopper_pearson, two_way
 
-OPTIONS = Options(methods=("dpo",), task="reviews", seeds=40, limit=200, trials=1, points=1)
+OPTIONS = Options(methods=("dpo",), task="reviews", seeds=40, limit=100, trials=1, points=1)
 OUT = Path(__file__).parents[1] / "evidence" / "aa.json"
 EACH = 5
 
