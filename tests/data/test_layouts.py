@@ -188,6 +188,26 @@ def test_columns_that_mean_nothing_are_refused(text, said):
         parse_columns(text)
 
 
+def test_a_target_may_be_named_beside_any_layout(write):
+    row = {"q": "2+2?", "m": {"text": "5", "right": False}, "truth": "4", "grade": 1}
+    record = one(write, row, **columns("prompt=q,completion=m.text,label=m.right,target=truth"))
+    assert (record.kind, record.completion, record.label) == ("unpaired", "5", False)
+    assert record.columns == {"target": "4", "grade": 1}
+
+
+def test_a_target_of_its_own_layout_stays_one(write):
+    # A completion stands beside it, and is another column: prompt and target are named, and make a layout.
+    record = one(write, {"q": "2+2?", "completion": "5", "truth": "4"}, **columns("prompt=q,target=truth"))
+    assert (record.kind, record.targets) == ("prompt_target", ("4",))
+
+
+def test_a_row_without_the_named_target_is_named(write):
+    rows = [{"prompt": "a", "completion": "b", "truth": "1"}] * 3 + [{"prompt": "c", "completion": "d"}]
+    report = check(write(rows), **columns("prompt=prompt,completion=completion,target=truth"))
+    (problem,) = [one for one in report.problems if one.severity == "row"]
+    assert (problem.code, problem.line, problem.column) == ("missing_column", 4, "target")
+
+
 def test_columns_that_the_file_lacks_name_the_near_one(write):
     with pytest.raises(UnreadableData, match="'answr', which is in none of the first rows; did you mean 'answer'"):
         check(write([{"question": "a", "answer": "b"}]), **columns("prompt=question,completion=answr"))

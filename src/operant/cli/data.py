@@ -1,4 +1,4 @@
-"""`operant data check FILE`: what is in a file of feedback, before anything runs. Loads no torch."""
+"""`operant data`: what is in a file of feedback, and the same rows in another layout. Loads no torch."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from operant.errors import OperantError
 
 SHOWN = 20
 UNUSABLE, UNREADABLE = 1, 2
-app = typer.Typer(no_args_is_help=True, help="Look at files of feedback.")
+app = typer.Typer(no_args_is_help=True, help="Look at files of feedback, and convert them.")
 
 
 @app.callback()
 def data() -> None:
-    """Look at files of feedback."""
+    """Look at files of feedback, and convert them."""
 
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="JSON Lines, a JSON array or CSV; also .gz.")],
+    file: Annotated[Path, typer.Argument(help="A file, a dataset folder, or owner/name.")],
     *,
     tokenizer: Annotated[Path | None, typer.Option(help="A folder with tokenizer.json; else characters count.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Say what this maximum would cut or drop.")] = None,
@@ -47,6 +47,33 @@ def check(
         raise typer.Exit(UNREADABLE) from None
     typer.echo(json.dumps(report.to_json(), indent=2) if as_json else printable(render(report), keep="\n"))
     if report.unusable:
+        raise typer.Exit(UNUSABLE)
+
+
+@app.command()
+def convert(
+    file: Annotated[Path, typer.Argument(help="A file, a dataset folder, or owner/name.")],
+    out: Annotated[Path, typer.Argument(help="What to write; its suffix says the container, no suffix is a folder.")],
+    *,
+    to: Annotated[str, typer.Option(help="The layout to write.")],
+    columns: Annotated[str | None, typer.Option(help="ours=theirs,... where names differ.")] = None,
+    on_bad_row: Annotated[str, typer.Option(help="stop or skip")] = "stop",
+    pairs: Annotated[str, typer.Option(help="Pairs that ratings become: all or best-worst.")] = "all",
+    form: Annotated[str | None, typer.Option("--as", help="text or chat; else as in the file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> None:
+    """Write the rows in another layout. Exit status: 0 done, 1 some rows were unusable and skipped, 2 nothing done."""
+    from operant.cli.data_convert import run_convert  # loaded only where something is converted
+
+    try:
+        told, unusable = run_convert(
+            file, out, to=to, columns=columns, on_bad_row=on_bad_row, pairs=pairs, form=form, force=force
+        )
+    except OperantError as error:
+        typer.echo(printable(str(error), keep="\n"), err=True)
+        raise typer.Exit(UNREADABLE) from None
+    typer.echo(printable(told, keep="\n"))
+    if unusable:
         raise typer.Exit(UNUSABLE)
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from operant.data.codes import Flaw
 from operant.data.layouts import Fit, lookup
+from operant.data.lists import prompt_target, ratings, read_name, read_targets, scored_text, stepwise
 from operant.data.prompts import split_pair
 from operant.data.records import Content, Kind, Record, Scalar, SplitName
+from operant.data.turns import STYLES, Values
 from operant.data.values import read_content, read_label, read_number, require_answer, require_prompt, type_name
 from operant.data.verdicts import Outcome, read_verdict
 
-Values = dict[str, Any]  # the row under our names
 SPLITS: dict[str, SplitName] = {
     "train": "train", "training": "train",
     "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
@@ -22,6 +23,7 @@ SPLITS: dict[str, SplitName] = {
 def make_record(row: Mapping[str, Any], found: Fit, line: int) -> Record | Outcome:
     """The record, or "tie" or "no_verdict" for a row that is dropped and counted."""
     values = {ours: lookup(row, path) for ours, path in found.paths.items()}
+    values = STYLES[found.layout.style](values, found.layout.kind)
     if "verdict" in values:
         # AlpacaEval's own column: 0 is a tie there, and means different things elsewhere.
         made = _compared(values, line, zero_is_tie=found.paths["verdict"] == "preference")
@@ -29,7 +31,7 @@ def make_record(row: Mapping[str, Any], found: Fit, line: int) -> Record | Outco
         made = MAKERS[found.layout.kind](values, line)
     if not isinstance(made, Record):
         return made
-    return replace(made, split=split_name(values.get("split")), columns=_others(row, found))
+    return replace(made, split=split_name(values.get("split")), columns={**made.columns, **_others(row, found)})
 
 
 def split_name(value: object) -> SplitName | None:
@@ -38,12 +40,12 @@ def split_name(value: object) -> SplitName | None:
 
 
 def _others(row: Mapping[str, Any], found: Fit) -> dict[str, Scalar]:
+    """Columns that the layout does not use, and those that --columns names beside it under our name for them."""
     used = set(found.paths.values())
-    return {
-        name: value
-        for name, value in row.items()
-        if name not in used and (value is None or isinstance(value, (bool, int, float, str)))
-    }
+    more = {name: value for name, value in row.items() if name not in used}
+    beside = found.paths.keys() - found.layout.needs.keys() - found.layout.optional.keys()
+    more |= {ours: lookup(row, found.paths[ours]) for ours in beside}
+    return {name: value for name, value in more.items() if value is None or isinstance(value, bool | int | float | str)}
 
 
 def _compared(values: Values, line: int, *, zero_is_tie: bool) -> Record | Outcome:
@@ -81,8 +83,14 @@ def _pair(values: Values, line: int, *, chosen: tuple[Content, str], rejected: t
         chosen=won,
         rejected=lost,
         margin=read_number(values.get("margin"), "margin"),
+        ratings=_ratings(values),
         baseline=None if baseline is None or baseline == "" else read_content(baseline, "baseline"),
     )
+
+
+def _ratings(values: Values) -> tuple[float, float] | None:
+    won, lost = (read_number(values.get(name), name) for name in ("score_chosen", "score_rejected"))
+    return None if won is None or lost is None else (won, lost)
 
 
 def _with_prompt(prompt: Content | None, left: Content, right: Content) -> tuple[Content, Content, Content]:
@@ -123,28 +131,29 @@ def _unpaired(values: Values, line: int) -> Record | Outcome:
 def _prompt_only(values: Values, line: int) -> Record:
     prompt = read_content(values["prompt"], "prompt")
     require_prompt(prompt)
-    return Record(kind="prompt_only", line=line, prompt=prompt)
+    source = read_name(values.get("source"), "source")
+    if values.get("target") in (None, ""):
+        return Record(kind="prompt_only", line=line, prompt=prompt, source=source)
+    target = _one_target(values["target"])
+    return Record(
+        kind="prompt_only", line=line, prompt=prompt, source=source, targets=(target,), columns={"target": target}
+    )
 
 
-def _stepwise(values: Values, line: int) -> Record:
-    prompt, steps, labels = read_content(values["prompt"], "prompt"), values["completions"], values["labels"]
-    if not isinstance(steps, list) or not steps or not all(isinstance(step, str) for step in steps):
-        raise Flaw("wrong_type", "completions must be a list of texts, one a step", "completions")
-    if not isinstance(labels, list) or len(labels) != len(steps):
-        said = f"labels must be a list of true or false, one for each of {len(steps)} steps"
-        raise Flaw("wrong_type", said, "labels")
-    require_prompt(prompt)
-    for step in steps:
-        require_answer(step, "completions")
-    marks = tuple(read_label(label, "labels") for label in labels)
-    return Record(kind="stepwise", line=line, prompt=prompt, steps=tuple(steps), step_labels=marks)
+def _one_target(value: object) -> str:
+    """verl's ground truth, which its rows hold once."""
+    targets = read_targets(value)
+    if len(targets) > 1:
+        raise Flaw("wrong_type", f"expected one ground truth, got {len(targets)}", "target")
+    return targets[0]
 
 
 def _text(values: Values, line: int) -> Record:
     if not isinstance(values["text"], str):
         raise Flaw("wrong_type", f"expected text, got {type_name(values['text'])}", "text")
     require_answer(values["text"], "text")
-    return Record(kind="text", line=line, text=values["text"])
+    source = read_name(values.get("source"), "source")
+    return Record(kind="text", line=line, text=values["text"], source=source)
 
 
 def _messages(values: Values, line: int) -> Record:
@@ -160,7 +169,10 @@ MAKERS: dict[Kind, Callable[[Values, int], Record | Outcome]] = {
     "prompt_completion": _completion,
     "unpaired": _unpaired,
     "prompt_only": _prompt_only,
-    "stepwise": _stepwise,
+    "stepwise": stepwise,
+    "ratings": ratings,
+    "scored_text": scored_text,
+    "prompt_target": prompt_target,
     "text": _text,
     "messages": _messages,
 }

@@ -11,14 +11,17 @@ from operant.errors import OperantError
 Format = Literal["jsonl", "array", "csv"]
 Stream: TypeAlias = BufferedReader | gzip.GzipFile  # what both offer: readline, read1
 SUFFIXES: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+TABLE_SUFFIXES = (".parquet", ".arrow")
+EXPECTED = "JSON Lines, a JSON array, CSV (each also as .gz), Parquet, Arrow or a dataset folder"
 GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 HEAD_BYTES = 4096
 # First bytes of what people hand over by mistake, or in disguise.
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a zip archive (or a torch checkpoint); unpack it first"),
-    (b"PAR1", "Parquet, which is not yet read; convert it to JSON Lines first"),
-    (b"ARROW1", "an Arrow file, which is not yet read; convert it to JSON Lines first"),
+    (b"PAR1", "Parquet inside gzip; decompress it first"),
+    (b"ARROW1", "an Arrow file inside gzip; decompress it first"),
+    (b"\xff\xff\xff\xff", "an Arrow stream inside gzip; decompress it first"),
     (b"BZh", "bzip2; decompress it first"),
     (b"\xfd7zXZ", "xz; decompress it first"),
     (b"\x28\xb5\x2f\xfd", "zstandard; decompress it first"),
@@ -36,7 +39,6 @@ class UnreadableData(OperantError):
 
 def open_data(path: Path) -> tuple[Stream, Format]:
     """The file's bytes, decompressed, and its format. Raises UnreadableData with the reason and the way out."""
-    _require_file(path)
     with path.open("rb") as stream:
         compressed = stream.read(2) == GZIP
     if path.suffix == ".gz" and not compressed:
@@ -51,11 +53,12 @@ def _open(path: Path, *, compressed: bool) -> Stream:
     return gzip.GzipFile(path, "rb") if compressed else path.open("rb")
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Raises UnreadableData where there is no regular file that can be opened and holds anything."""
     if path.is_dir():
-        raise UnreadableData(f"{path} is a directory; expected one file: JSON Lines, a JSON array or CSV, or its .gz")
+        raise UnreadableData(f"{path} is a directory; expected one file: {EXPECTED}")
     if not path.exists():
-        raise UnreadableData(f"{path} does not exist; expected a file of JSON Lines, a JSON array or CSV, or its .gz")
+        raise UnreadableData(f"{path} does not exist; expected {EXPECTED}")
     if not path.is_file():
         raise UnreadableData(f"{path} is not a regular file; save the data in a file first")
     try:
@@ -77,10 +80,10 @@ def _head(stream: Stream) -> bytes:
 def _format(path: Path, head: bytes) -> Format:
     disguise = _disguise(head)
     name = Path(path.stem) if path.suffix == ".gz" else path
-    if name.suffix == ".parquet" and disguise is None:
-        disguise = "named .parquet; Parquet is not yet read; convert it to JSON Lines first"
+    if name.suffix in TABLE_SUFFIXES and disguise is None:
+        disguise = f"named {name.suffix}, but holds no such data; name it by what it holds"
     if disguise is not None:
-        raise UnreadableData(f"{path} is {disguise}; expected JSON Lines, a JSON array or CSV, or its .gz")
+        raise UnreadableData(f"{path} is {disguise}; expected {EXPECTED}")
     if name.suffix in SUFFIXES:
         return SUFFIXES[name.suffix]
     first = head.removeprefix(BOM).lstrip()[:1]
@@ -90,7 +93,7 @@ def _format(path: Path, head: bytes) -> Format:
         return "jsonl"
     raise UnreadableData(
         f"{path}: cannot tell what this file is from its name {name.suffix or 'without a suffix'!r}; "
-        "name it .jsonl, .json or .csv (or .gz after one of these)"
+        "name it .jsonl, .json or .csv (or .gz after one of these), .parquet or .arrow"
     )
 
 

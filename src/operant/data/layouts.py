@@ -2,62 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, NamedTuple
 
 from operant.data.codes import Flaw, shorten
 from operant.data.files import UnreadableData
-from operant.data.records import Kind
-from operant.errors import BadValue, OperantError, UnknownName
+from operant.data.known import LAYOUTS, UNPAIRED, Layout
+from operant.errors import BadValue, OperantError, UnknownName, require
 
 OURS = (
     "prompt completion chosen rejected answer_1 answer_2 verdict label split baseline margin "
-    "completions labels text messages"
+    "completions labels text messages target targets choices scores rater texts source score_chosen score_rejected "
+    "conversations input system history"
 ).split()
+BESIDE = frozenset({"target"})  # may be named for rows of every layout; kept as a column where the layout has none
 MISSING = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A kind of row: our names for its columns, each with the names that files use for it."""
-
-    name: str
-    kind: Kind
-    needs: Mapping[str, tuple[str, ...]]
-
-    @property
-    def optional(self) -> tuple[str, ...]:
-        return ("split", "margin", "baseline") if self.kind == "preference" else ("split",)
-
-
-def _same(*names: str) -> dict[str, tuple[str, ...]]:
-    return {name: (name,) for name in names}
-
-
-UNPAIRED = Layout("prompt, completion, label", "unpaired", _same("prompt", "completion", "label"))
-# The first layout that fits a row is that row's layout: those that say more come first.
-LAYOUTS = (
-    Layout(
-        "AlpacaEval",
-        "preference",
-        {"prompt": ("instruction",), "answer_1": ("output_1",), "answer_2": ("output_2",), "verdict": ("preference",)},
-    ),
-    Layout(
-        "prompt, answer_1, answer_2, verdict",
-        "preference",
-        _same("prompt", "answer_1", "answer_2") | {"verdict": ("verdict", "label")},
-    ),
-    Layout("prompt, chosen, rejected", "preference", _same("prompt", "chosen", "rejected")),
-    Layout("chosen, rejected", "preference", _same("chosen", "rejected")),
-    Layout("prompt, completions, labels", "stepwise", _same("prompt", "completions", "labels")),
-    UNPAIRED,
-    Layout("prompt, completion", "prompt_completion", _same("prompt", "completion")),
-    Layout("messages", "messages", _same("messages")),
-    Layout("prompt", "prompt_only", _same("prompt")),
-    Layout("text", "text", _same("text")),
-)
 
 
 class Fit(NamedTuple):
@@ -90,6 +50,9 @@ def check_columns(columns: Mapping[str, str] | None) -> dict[str, str]:
             raise UnknownName("column of ours", ours, OURS)
     if "label" in given and "verdict" not in given and {"answer_1", "answer_2"} & given.keys():
         given["verdict"] = given.pop("label")
+    if "targets" in given:
+        require("target" not in given, "--columns", "target and targets", "one of the two: they mean the same")
+        given["target"] = given.pop("targets")
     if not candidates(frozenset(given)):
         raise OperantError(f"--columns names {', '.join(given)}, which belong to no one layout; see docs/data.md")
     return given
@@ -97,8 +60,9 @@ def check_columns(columns: Mapping[str, str] | None) -> dict[str, str]:
 
 @cache
 def candidates(named: frozenset[str]) -> tuple[Layout, ...]:
-    """The layouts that use every name that --columns gives."""
-    return tuple(layout for layout in LAYOUTS if named <= layout.needs.keys() | set(layout.optional))
+    """The layouts that use every name that --columns gives; without any, those that use all but BESIDE."""
+    found = tuple(layout for layout in LAYOUTS if named <= layout.needs.keys() | layout.optional.keys())
+    return found or (candidates(named - BESIDE) if named & BESIDE else ())
 
 
 def lookup(row: Mapping[str, Any], path: str) -> Any:
@@ -121,19 +85,17 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
 def fit(row: Mapping[str, Any], layout: Layout, columns: Mapping[str, str]) -> Fit | None:
     """The layout's columns in this row, or None where one is missing."""
     paths: dict[str, str] = {}
-    for ours, names in layout.needs.items():
-        for path in _names(ours, names, columns):
-            if lookup(row, path) is not MISSING:
+    for wanted, needed in ((layout.needs, True), (layout.optional, False)):
+        for ours, names in wanted.items():
+            path = next((name for name in _names(ours, names, columns) if lookup(row, name) is not MISSING), None)
+            if path is not None:
                 paths[ours] = path
-                break
-        else:
+            elif needed or ours in columns:
+                return None
+    for ours in columns.keys() - layout.needs.keys() - layout.optional.keys():
+        if lookup(row, columns[ours]) is MISSING:
             return None
-    for ours in layout.optional:
-        path = columns.get(ours, ours)
-        if lookup(row, path) is not MISSING:
-            paths[ours] = path
-        elif ours in columns:
-            return None
+        paths[ours] = columns[ours]
     return Fit(layout, paths)
 
 
@@ -194,9 +156,9 @@ def _missing(row: Mapping[str, Any], layout: Layout, columns: Mapping[str, str])
         paths = _names(ours, names, columns)
         if all(lookup(row, path) is MISSING for path in paths):
             yield ours, paths[0]
-    for ours in layout.optional:
-        if ours in columns and lookup(row, columns[ours]) is MISSING:
-            yield ours, columns[ours]
+    for ours, path in columns.items():
+        if ours not in layout.needs and lookup(row, path) is MISSING:
+            yield ours, path
 
 
 def _near(path: str, names: Iterable[str]) -> str:

@@ -6,27 +6,17 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from operant.data.codes import Flaw, Problem, shorten
-from operant.data.files import BOM, Stream, UnreadableData, open_data
+from operant.data.files import BOM, Stream, UnreadableData, open_data, require_file
 from operant.data.parse import array_elements, decode, parse_object
+from operant.data.row import Row
+from operant.data.tables import read_table, table_form
 
 MIB = 1024**2
 LONG_LINE = MIB  # bytes; longer ones are noticed and still read
 MAX_LINE = 64 * MIB  # bytes without the line feed; longer ones are skipped and are a problem of that row
 MAX_ARRAY = 256 * MIB  # bytes; a JSON array is read whole, so it has a ceiling
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row as read: its columns, or the problem that hides them."""
-
-    line: int
-    value: dict[str, Any] | None
-    problem: Problem | None = None
-    notices: tuple[Problem, ...] = ()
-    size: int = 0  # bytes in the file, decompressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +29,12 @@ class Line:
 def read_rows(path: Path) -> Iterator[Row]:
     """Every row of a file in order. Raises UnreadableData at once where the file is none of ours.
 
-    Memory: one line of JSON Lines or CSV (at most MAX_LINE); a JSON array is held whole (at most MAX_ARRAY).
+    Memory: one line of JSON Lines or CSV (at most MAX_LINE); one batch of Parquet or Arrow; a JSON array is held whole
+    (at most MAX_ARRAY).
     """
+    require_file(path)
+    if table := table_form(path):
+        return read_table(path, table)
     stream, form = open_data(path)
     read = {"jsonl": _jsonl, "array": _array, "csv": _csv}[form]
     return _closing(stream, read(stream, str(path)))

@@ -4,13 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from operant.data.codes import Flaw, Problem, shorten
 from operant.data.convert import make_record
-from operant.data.files import UnreadableData
-from operant.data.layouts import Layout, check_columns, choose, fit_or_flaw, lookup
-from operant.data.read import MIB, Row, read_rows
+from operant.data.files import EXPECTED, UnreadableData
+from operant.data.known import Layout
+from operant.data.layouts import Fit, check_columns, choose, fit_or_flaw, lookup
+from operant.data.read import MIB
 from operant.data.records import Record
+from operant.data.row import Row
+from operant.data.sources import read_source
 from operant.data.verdicts import Outcome
 
 HEAD_ROWS = 100  # usable rows that vote on the layout
@@ -43,7 +47,7 @@ def scan(path: str | Path, columns: Mapping[str, str] | None = None) -> Scan:
     """A file's layout and its rows, read as they are asked for. Raises UnreadableData where there is no layout."""
     given = check_columns(columns)
     file = str(path)
-    rows = read_rows(Path(path))
+    rows = read_source(Path(path))
     head = _head(rows)
     usable = [row.value for row in head if row.value is not None]
     if not usable:
@@ -70,8 +74,7 @@ def _nothing(head: list[Row], file: str) -> str:
         return f"{file} holds no rows; expected at least one"
     among = f"none of the first {len(head):,} rows" if len(head) >= GIVE_UP else f"none of its {len(head):,} rows"
     said = f"{first.code} at line {first.line}: {first.problem}"
-    expected = "JSON Lines (one object a line), a JSON array of objects, or CSV"
-    return f"{file}: {among} can be read; {said}. Expected {expected}"
+    return f"{file}: {among} can be read; {said}. Expected {EXPECTED}"
 
 
 def _event(row: Row, layout: Layout, columns: Mapping[str, str], file: str) -> Event:
@@ -84,15 +87,25 @@ def _event(row: Row, layout: Layout, columns: Mapping[str, str], file: str) -> E
         return Event(row.line, problem=flaw.at(file, row.line), notices=row.notices)
     if not isinstance(made, Record):
         return Event(row.line, dropped=made, notices=row.notices)
-    split = lookup(row.value, found.paths["split"]) if "split" in found.paths else None
-    said: dict[str, str] = {}
-    if made.split is None and split not in (None, ""):
-        said["split"] = f"the split is {shorten(split)}; known are train, valid and test (validation, val, dev, eval)"
-    if "prompt" in found.paths and _repeats_prompt(made):
-        said["prompt"] = "both answers begin with the prompt; leave out its column if they hold it"
-    codes = {"split": "unknown_split", "prompt": "prompt_repeated"}
-    notices = (Problem(code=codes[at], file=file, line=row.line, column=at, problem=what) for at, what in said.items())
+    notices = (
+        Problem(code=code, file=file, line=row.line, column=column, problem=said)
+        for code, column, said in _odd(row.value, found, made)
+    )
     return Event(row.line, record=made, notices=(*row.notices, *notices))
+
+
+def _odd(row: Mapping[str, Any], found: Fit, made: Record) -> Iterator[tuple[str, str, str]]:
+    """Code, column and words of what is odd about a row that is kept."""
+    split = lookup(row, found.paths["split"]) if "split" in found.paths else None
+    if made.split is None and split not in (None, ""):
+        said = f"the split is {shorten(split)}; known are train, valid and test (validation, val, dev, eval)"
+        yield "unknown_split", "split", said
+    if "prompt" in found.paths and _repeats_prompt(made):
+        yield "prompt_repeated", "prompt", "both answers begin with the prompt; leave out its column if they hold it"
+    if made.kind == "ratings":
+        for at, score in enumerate(lookup(row, found.paths["scores"]), 1):
+            if score is None or score == "":
+                yield "null_score", "scores", f"completion {at} has no score; it is left out of the row"
 
 
 def _repeats_prompt(record: Record) -> bool:

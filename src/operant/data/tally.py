@@ -109,4 +109,5 @@ def row_key(record: Record) -> tuple[int, bool]:
     answers = [part for part in (record.completion, record.text) if part is not None]
     steps = zip(record.steps or (), record.step_labels or (), strict=True)
     marked = [part for step, label in steps for part in (step, int(label))]
-    return content_hash(*prompt, *answers, *marked), bool(record.label)
+    rated = [*(record.completions or ()), *(record.texts or ()), *map(repr, record.scores or ()), record.rater or ""]
+    return content_hash(*prompt, *answers, *marked, *rated, *(record.targets or ())), bool(record.label)

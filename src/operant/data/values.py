@@ -27,7 +27,7 @@ def type_name(value: object) -> str:
     if isinstance(value, list):
         return f"a list that starts with {type_name(value[0])}" if value else "an empty list"
     names = {dict: "an object", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
+    return names.get(type(value), "a number" if isinstance(value, (int, float)) else f"a {type(value).__name__}")
 
 
 def read_label(value: object, column: str) -> bool:
