@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,36 @@ def test_no_string_becomes_code():
 )  # fmt: skip
 def test_the_search_finds_each_door(source):
     assert doors(source) != []
+
+
+def importers(module: str) -> set[str]:
+    """Files that import a module, wherever in the file."""
+    found = set()
+    for path in SRC.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if any(name.split(".")[0] == module for name in names):
+                found.add(str(path.relative_to(SRC)))
+    return found
+
+
+def test_parsers_that_evaluate_are_reached_through_the_sandbox_alone():
+    assert importers("math_verify") == {"domains/text/maths/symbolic.py"}
+    assert importers("sympy") == importers("latex2sympy2_extended") == set()
+
+
+def test_the_sandbox_alone_starts_other_programs():
+    assert importers("subprocess") == {"sandbox/child.py"}
+
+
+def test_math_verify_never_runs_in_this_process():
+    code = (
+        "import sys; from operant.domains.text.maths import Equality;"
+        "same = Equality(symbolic='if installed')('x + 1', '1 + x').same; sys.exit('sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("source", ["module.eval()", "re.compile('a')", "yaml.safe_load(file)", "load(path)"])
