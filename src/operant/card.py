@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ def parse_row(text: str) -> tuple[str, dict[str, Any]]:
     """A row name `slug[:key=value,...]` as slug and settings; values are Python literals, else text."""
     slug, _, rest = text.partition(":")
     settings: dict[str, Any] = {}
-    for item in filter(None, rest.split(",")):
+    for item in filter(None, re.split(r",(?![^()]*\))", rest)):  # a comma inside parentheses is a tuple's
         key, equals, value = item.partition("=")
         if not equals:
             raise UnknownName("setting", item, (), see=f"write {slug}:key=value, got {text!r}")

@@ -42,6 +42,30 @@ class Pair:
     rejected: Answer
     margin: float | None = None  # by how much, where the feedback says so
     baseline: Answer | None = None  # an imitation target other than the chosen answer, where the feedback has one
+    ratings: tuple[float, float] | None = None  # of chosen and rejected, on the feedback's own scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One answer and what was said of it; with nothing said it is a demonstration."""
+
+    prompt: Prompt
+    answer: Answer
+    label: bool | None = None  # good or bad
+    rating: float | None = None
+    rater: str | None = None  # who rated, where raters differ
+    steps: tuple[bool, ...] | None = None  # right or wrong, one for each line (or clause) of the answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A text to learn from as it stands: segments in order, what was said of each, and where it comes from."""
+
+    id: str
+    prompt: Prompt | None = None  # what the text answers, where it answers something: read, not learnt
+    segments: tuple[str, ...]  # joined without anything between them they are the text
+    scores: tuple[float, ...] | None = None  # how undesirable each segment is, 0 is fine; one label a segment
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +152,10 @@ class Policy(Generator, Protocol):
         """An independent copy of the weights."""
         ...
 
+    def trainable(self, *, seed: int) -> Policy:
+        """A copy to train: float32 weights, or fresh adapters where the run trains adapters."""
+        ...
+
 
 @runtime_checkable
 class Scorer(Protocol):
@@ -159,13 +187,28 @@ class Feedback(Protocol):
     name: str
     attributes: tuple[str, ...]  # aspects that have pairs of their own; may be empty
     canned: tuple[str, ...]  # acceptable stock answers, for references; may be empty
+    bodies: tuple[str, ...]  # model directories that differ in their pretraining seed alone; may be empty
 
     def prompts(self, split: Split) -> list[Prompt]: ...
 
     def pairs(self, split: Split, *, attribute: str | None = None) -> list[Pair]: ...
 
+    def judged(self, split: Split) -> list[Judged]:
+        """Single answers: demonstrations, labels, ratings, steps. NotApplicable where the task has none."""
+        ...
+
+    def documents(self, split: Split, *, scored: bool = False) -> list[Document]:
+        """Texts to pretrain on; `scored` asks for the scores of their segments. NotApplicable where there are none."""
+        ...
+
     def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
         """The task's annotator: P(left is better) as 0, 0.5 or 1. Metered as labels. NotApplicable on user data."""
+        ...
+
+    def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
+        """Right (1) or wrong (0), for training and validation prompts; metered as verifier calls. NotApplicable
+        where nothing can be verified.
+        """
         ...
 
 
@@ -173,13 +216,16 @@ class Task(Feedback, Protocol):
     """The whole task. Only `compare` holds it; methods see a Feedback."""
 
     metrics: tuple[Metric, ...]  # the first is the primary metric
+    hidden: tuple[str, ...]  # columns of a prompt that hold the answer: nobody sees them at test time
     gold_kind: str  # "exact", or the substitute's name and "not truth"
 
     def gold(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> dict[str, list[Score]]:
         """Every metric of every answer."""
         ...
 
-    def base(self) -> Policy: ...
+    def base(self, loading: Any) -> Policy:
+        """The model to condition; `loading` (models.loading) says in which precision, and how copies are trained."""
+        ...
 
     def identity(self) -> Json:
         """What the task's content hangs on; hashed into the key of a run."""

@@ -112,3 +112,14 @@ def test_groups_hold_every_row_once_within_the_limit():
     for group in groups:
         assert len(group) * max(sizes[index] for index in group) <= 60 or len(group) == 1
     assert list(by_length([], size=len, tokens=9)) == []
+
+
+def test_a_large_vocabulary_takes_fewer_positions_a_pass(monkeypatch):
+    module = tiny("llama").module
+    size = module.config.vocab_size
+    monkeypatch.setattr(engine, "LOGITS", 100 * size)
+    assert (engine.pass_tokens(module), engine.pass_tokens(module, parts=4)) == (100, 25)
+    monkeypatch.setattr(engine, "LOGITS", engine.TOKENS * size * 2)
+    assert engine.pass_tokens(module) == engine.TOKENS
+    monkeypatch.setattr(engine, "LOGITS", 1)
+    assert engine.pass_tokens(module) == 1  # one row at a time

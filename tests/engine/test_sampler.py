@@ -22,7 +22,7 @@ PROMPTS = [("one", (5,)), ("two", tuple(range(4, 24)) * 2), ("three", (9, 8, 7))
 def draw(name, prompts, *, n=1, tokens=8, temperature=1.0, seed=3, words=None):
     module, _ = tiny(name) if words is None else tiny(name, words=words)
     decoding = Decoding(max_tokens=tokens, temperature=temperature)
-    return sample(module, prompts, n=n, decoding=decoding, seed=seed, eos=EOS, pad=PAD)
+    return sample(module, prompts, n=n, decoding=decoding, seed=seed, stops=frozenset({EOS}), pad=PAD)
 
 
 def assert_same(ours, theirs):

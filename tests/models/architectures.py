@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 from transformers import (
+    AutoModelForCausalLM,
+    GemmaConfig,
     GPT2Config,
-    GPT2LMHeadModel,
     GPTNeoXConfig,
-    GPTNeoXForCausalLM,
     LlamaConfig,
-    LlamaForCausalLM,
+    PhiConfig,
     Qwen2Config,
-    Qwen2ForCausalLM,
+    Qwen3Config,
 )
 
 from operant.models.small import Small, word_tokenizer
@@ -22,7 +22,7 @@ torch.set_num_threads(1)
 
 WORDS = tuple("abcdefghijklmnopqrst")
 PAD, START, EOS = 0, 1, 2  # of word_tokenizer
-ARCHITECTURES = ("llama", "gpt2", "neox", "qwen2")
+ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma", "phi", "neox", "gpt2")
 
 
 def config(name: str, vocabulary: int, *, tied: bool, width: int) -> Any:
@@ -36,6 +36,9 @@ def config(name: str, vocabulary: int, *, tied: bool, width: int) -> Any:
     return {
         "llama": lambda: LlamaConfig(**shared, **grouped),
         "qwen2": lambda: Qwen2Config(**shared, **grouped),
+        "qwen3": lambda: Qwen3Config(**shared, **grouped, head_dim=width // 4),
+        "gemma": lambda: GemmaConfig(**shared, **grouped, head_dim=width // 4),
+        "phi": lambda: PhiConfig(**shared, intermediate_size=2 * width),
         "neox": lambda: GPTNeoXConfig(**shared, intermediate_size=2 * width),
         "gpt2": lambda: GPT2Config(**shared),
     }[name]()
@@ -53,13 +56,12 @@ def tiny(
 ) -> Small:
     """Large initial weights, so that every token depends visibly on what stands before it and where."""
     tokenizer = word_tokenizer(words)
-    make = {"llama": LlamaForCausalLM, "gpt2": GPT2LMHeadModel, "neox": GPTNeoXForCausalLM, "qwen2": Qwen2ForCausalLM}
     settings = config(name, len(tokenizer), tied=tied, width=width)
     if eager:
         settings._attn_implementation = "eager"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Small(make[name](settings).eval(), tokenizer)
+        return Small(AutoModelForCausalLM.from_config(settings).eval(), tokenizer)
 
 
 @torch.no_grad()

@@ -59,7 +59,9 @@ def test_sampling(name, tied, tokens):
     module, _ = model(name, tied=tied)
     prompts = [(str(place), row.prompt) for place, row in enumerate(random_rows(6))]
     with counted() as (cost, counter):
-        drawn = sample(module, prompts, n=3, decoding=Decoding(max_tokens=tokens), seed=0, eos=EOS, pad=PAD)
+        drawn = sample(
+            module, prompts, n=3, decoding=Decoding(max_tokens=tokens), seed=0, stops=frozenset({EOS}), pad=PAD
+        )
     assert cost.forward_flops == pytest.approx(counter.get_total_flops(), rel=0.02)
     assert cost.sampled_tokens == sum(len(answer.tokens) for many in drawn for answer in many)
     if tokens == 1:

@@ -1,4 +1,5 @@
 """Samplers, guides and search over a frozen base. A reward is handed in as a function.
 
 best_of: the best of n by a scorer    tilt: resample candidates with weights exp(u / beta) at a chosen KL
+guided: other language models, token by token    prefix: a reward model asked at every token
 """

@@ -14,6 +14,7 @@ from operant.models.text import Encoded
 from operant.ops import token_logps
 
 TOKENS = 16_384  # padded positions of one pass without gradient
+LOGITS = 2**27  # logits of one such pass: 0.5 GB in float32, whatever the vocabulary
 
 
 class AnswerLogps(NamedTuple):
@@ -45,11 +46,17 @@ def answer_logps(module: Any, rows: Sequence[Encoded], *, pad: int) -> AnswerLog
     return AnswerLogps(picked.masked_fill(~batch.mask, 0.0), batch.mask)
 
 
+def pass_tokens(module: Any, *, parts: int = 1) -> int:
+    """Padded positions of one pass without gradient that holds `parts` times the logits of one model."""
+    vocabulary = module.config.get_text_config().vocab_size
+    return max(1, min(TOKENS, LOGITS // vocabulary) // parts)
+
+
 @torch.no_grad()
 def all_logps(module: Any, rows: Sequence[Encoded], *, pad: int) -> list[tuple[float, ...]]:
     """Log-probability of every answer token, in batches of similar length, in the order given."""
     found: list[tuple[float, ...]] = [()] * len(rows)
-    for group in by_length(rows, size=_size, tokens=TOKENS):
+    for group in by_length(rows, size=_size, tokens=pass_tokens(module)):
         logps, mask = answer_logps(module, [rows[index] for index in group], pad=pad)
         for row, index in enumerate(group):
             found[index] = tuple(logps[row][mask[row]].tolist())
@@ -64,7 +71,7 @@ def all_kls(module: Any, other: Any, rows: Sequence[Encoded], *, pad: int) -> li
     answers, with less variance than the log-ratio itself.
     """
     found = [0.0] * len(rows)
-    for group in by_length(rows, size=_size, tokens=TOKENS // 4):
+    for group in by_length(rows, size=_size, tokens=pass_tokens(module, parts=4)):
         batch = collate([rows[index] for index in group], pad=pad, device=next(module.parameters()).device)
         ours = answer_logits(module, batch).float().log_softmax(-1)
         theirs = answer_logits(other, batch).float().log_softmax(-1)

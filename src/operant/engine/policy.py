@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from operant.disk import copy_file
 from operant.engine.logps import all_kls, all_logps
-from operant.engine.sampler import sample
-from operant.models.causal import copy_module, load_causal, load_tokenizer, save_causal
-from operant.models.text import decode, encode, encode_prompt
+from operant.engine.sampler import Sampled, sample
+from operant.models.adapters import (
+    adapter_base,
+    add_lora,
+    is_adapter,
+    load_adapter,
+    merge,
+    save_adapter,
+    tokenizer_source,
+)
+from operant.models.causal import PLAIN, copy_module, load_causal, load_tokenizer, save_causal, usable_padding
+from operant.models.loading import Loading
+from operant.models.text import decode, encode, encode_prompt, stop_ids
 from operant.models.weights import load_weights
 from operant.schema import KL, Answer, Decoding, Point, Prompt
 
 
-class LanguageModel:
-    """A causal language model with its tokenizer; `checkpoints` are weights it had on the way, by step."""
+def as_answer(tokenizer: Any, drawn: Sampled) -> Answer:
+    """A sampled row of tokens as an answer."""
+    return Answer(
+        value=decode(tokenizer, drawn.tokens), tokens=drawn.tokens, logps=drawn.logps,
+        finish="stop" if drawn.stopped else "length",
+    )  # fmt: skip
 
-    def __init__(self, module: Any, tokenizer: Any, *, checkpoints: dict[int, Path] | None = None):
+
+class LanguageModel:
+    """A causal language model with its tokenizer; `checkpoints` are weights it had on the way, by step.
+
+    `loading` says in which precision it computes and how copies of it are trained. `adapter` is peft's handle where
+    the module carries LoRA layers; then `save` stores the adapter alone.
+    """
+
+    def __init__(
+        self, module: Any, tokenizer: Any, *, checkpoints: dict[int, Path] | None = None, loading: Loading = PLAIN,
+        adapter: Any = None,
+    ):  # fmt: skip
         self.module = module
         self.tokenizer = tokenizer
         self.checkpoints = dict(checkpoints or {})
+        self.loading = loading
+        self.adapter = adapter
 
     def answer(self, prompts: Sequence[Prompt], *, n: int, decoding: Decoding, seed: int) -> list[list[Answer]]:
         """n sampled answers per prompt, with the tokens and log-probabilities they were drawn with."""
         asked = [(prompt.id, encode_prompt(self.tokenizer, prompt)) for prompt in prompts]
         drawn = sample(
             self.module, asked, n=n, decoding=decoding, seed=seed,
-            eos=self.tokenizer.eos_token_id, pad=self.tokenizer.pad_token_id,
+            stops=stop_ids(self.module, self.tokenizer), pad=self.tokenizer.pad_token_id,
         )  # fmt: skip
-        return [
-            [
-                Answer(
-                    value=decode(self.tokenizer, one.tokens), tokens=one.tokens, logps=one.logps,
-                    finish="stop" if one.stopped else "length",
-                )
-                for one in many
-            ]
-            for many in drawn
-        ]  # fmt: skip
+        return [[as_answer(self.tokenizer, one) for one in many] for many in drawn]
 
     def logps(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[tuple[float, ...]]:
         """Log-probability of each answer token at temperature 1, nats."""
@@ -64,21 +83,58 @@ class LanguageModel:
         """The same model with the weights of a checkpoint."""
         module = copy_module(self.module)
         load_weights(module, weights)
-        return LanguageModel(module, self.tokenizer)
+        return LanguageModel(module, self.tokenizer, loading=self.loading)
 
     def snapshot(self) -> LanguageModel:
-        return LanguageModel(copy_module(self.module), self.tokenizer)
+        return LanguageModel(copy_module(self.module), self.tokenizer, loading=self.loading)
+
+    def trainable(self, *, seed: int) -> LanguageModel:
+        """A copy to train: all its weights in float32, or adapters where `loading` asks for LoRA."""
+        twin = self.snapshot()
+        if self.loading.lora is None:
+            twin.module.float()
+        else:
+            twin.adapter = add_lora(twin.module, self.loading.lora, seed=seed)
+        return twin
+
+    def trained(self, checkpoints: dict[int, Path]) -> LanguageModel:
+        """After training: back to the precision it computes in, with what it left on the way."""
+        if self.adapter is None:
+            self.module.to(self.loading.torch_dtype)
+        self.checkpoints = dict(checkpoints)
+        return self
+
+    def merged(self) -> LanguageModel:
+        """The same function as plain weights; itself where there is no adapter."""
+        if self.adapter is None:
+            return self
+        return LanguageModel(merge(copy.deepcopy(self.adapter)), self.tokenizer, loading=self.loading)
 
     def save(self, directory: Path) -> None:
-        """A Hugging Face directory, and the checkpoints beside it under points/."""
-        save_causal(self.module, self.tokenizer, directory)
+        """A Hugging Face directory (an adapter: peft's), and the checkpoints beside it under points/."""
+        if self.adapter is None:
+            save_causal(self.module, self.tokenizer, directory)
+        else:
+            save_adapter(self.adapter, self.tokenizer, directory)
         for step, path in self.checkpoints.items():
             (directory / "points").mkdir(exist_ok=True)
             copy_file(path, directory / "points" / f"{step}.safetensors")
 
     @classmethod
-    def load(cls, source: str | Path) -> LanguageModel:
-        """From a Hugging Face directory or name."""
-        tokenizer = load_tokenizer(source)
+    def load(cls, source: str | Path, loading: Loading = PLAIN) -> LanguageModel:
+        """From a Hugging Face or PEFT directory, or a name; an adapter is put onto the base that it names."""
+        adapter = None
+        if is_adapter(source):
+            module = load_causal(adapter_base(source), loading)
+            adapter, named = load_adapter(module, source), tokenizer_source(source)
+        else:
+            module, named = load_causal(source, loading), str(source)
+        tokenizer = usable_padding(load_tokenizer(named), module)
         found = Path(source).glob("points/*.safetensors") if Path(source).is_dir() else ()
-        return cls(load_causal(source), tokenizer, checkpoints={int(path.stem): path for path in found})
+        points = {int(path.stem): path for path in found}
+        return cls(module, tokenizer, checkpoints=points, loading=loading, adapter=adapter)
+
+
+def loading_of(base: Any) -> Loading:
+    """How the base was loaded: what is read back computes in the same precision."""
+    return getattr(base, "loading", PLAIN)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from operant.engine.batch import by_length
 from operant.meter import charge
-from operant.models.flops import charge_forward, forward_flops
+from operant.models.flops import backward_factor, charge_forward, forward_flops
 from operant.models.heads import reward_ids, scores
 from operant.models.text import Encoded
 
@@ -28,7 +28,8 @@ def reward_scores(head: Any, tokenizer: Any, rows: Sequence[Encoded]) -> Tensor:
 def reward_flops(head: Any, tokenizer: Any, rows: Sequence[Encoded]) -> float:
     """What `reward_scores` costs in training: forward and backward."""
     longest = max(len(reward_ids(tokenizer, row)) for row in rows)
-    return 3 * forward_flops(head, rows=len(rows), queries=longest, keys=longest, head_rows=0)
+    forward = forward_flops(head, rows=len(rows), queries=longest, keys=longest, head_rows=0)
+    return forward * (1 + backward_factor(head))
 
 
 @torch.no_grad()

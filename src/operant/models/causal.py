@@ -19,7 +19,10 @@ from transformers import (
 from transformers.utils import logging
 
 from operant.errors import OperantError
+from operant.models.loading import Loading, quantised
+from operant.models.text import stop_ids
 
+PLAIN = Loading()
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
@@ -51,17 +54,18 @@ def _tokenizer_class(path: Path) -> Any:
     return PreTrainedTokenizerFast if named in ("TokenizersBackend", "PreTrainedTokenizerFast") else AutoTokenizer
 
 
-def load_causal(source: str | Path, *, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+def load_causal(source: str | Path, loading: Loading = PLAIN) -> PreTrainedModel:
     """A causal language model from a directory or name, in evaluation mode."""
-    return load_whole(AutoModelForCausalLM, source, dtype=dtype)
+    more = quantised() if loading.four_bit else {}
+    return load_whole(AutoModelForCausalLM, source, dtype=loading.torch_dtype, **more)
 
 
-def load_whole(auto: Any, source: str | Path, *, dtype: torch.dtype) -> Any:
+def load_whole(auto: Any, source: str | Path, *, dtype: torch.dtype, **more: Any) -> Any:
     """A model of an Auto class, from safetensors only, with every weight read: none is left at random."""
     refuse_other_formats(source)
     try:
         module, found = auto.from_pretrained(
-            str(source), dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            str(source), dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **more
         )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise OperantError(f"{source} cannot be loaded as {auto.__name__}: {_first_line(error)}") from error
@@ -85,6 +89,8 @@ def refuse_other_formats(source: str | Path, *, weights: bool = True) -> None:
         if isinstance(source, Path) or path.is_absolute() or source.startswith(".") or len(path.parts) > 2:
             raise OperantError(f"no model directory at {path}")
         return  # "name" or "owner/name" of the Hugging Face hub
+    if not weights and (path / "tokenizer_config.json").is_file():
+        return  # an adapter's directory has a tokenizer and no config of its own
     if not (path / "config.json").is_file():
         raise OperantError(f"{path} holds no config.json; expected a Hugging Face model directory")
     try:
@@ -101,10 +107,18 @@ def refuse_other_formats(source: str | Path, *, weights: bool = True) -> None:
 def save_causal(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, directory: Path) -> None:
     """The layout that `from_pretrained` reads: safetensors, config, generation config, tokenizer."""
     directory.mkdir(parents=True, exist_ok=True)
-    module.generation_config.eos_token_id = tokenizer.eos_token_id
+    stops = sorted(stop_ids(module, tokenizer))
+    module.generation_config.eos_token_id = stops[0] if len(stops) == 1 else stops
     module.generation_config.pad_token_id = tokenizer.pad_token_id
     module.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
+
+
+def usable_padding(tokenizer: Any, module: Any) -> Any:
+    """The tokenizer; where its padding id lies beyond the embeddings, EOS pads instead (padding is masked anyway)."""
+    if tokenizer.pad_token_id >= module.get_input_embeddings().weight.shape[0]:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def copy_module(module: Any) -> Any:

@@ -38,10 +38,15 @@ def forward_flops(module: Any, *, rows: int, queries: int, keys: int, head_rows:
     return 2.0 * matmul_weights(module) * rows * queries + attention + 2.0 * head_weights * head_rows
 
 
-def charge_forward(module: Any, *, rows: int, queries: int, keys: int, head_rows: int, backward: bool = False) -> float:
-    """Charge a forward pass, and twice as much for the backward pass that follows it; returns the total."""
+def backward_factor(module: Any) -> float:
+    """What a backward pass costs in forward passes: 1 for the gradient of what flows, 1 x the share that is trained."""
+    sizes = [(weight.numel(), weight.requires_grad) for weight in module.parameters() if weight.dim() >= 2]
+    return 1 + sum(size for size, trained in sizes if trained) / sum(size for size, _ in sizes)
+
+
+def charge_forward(module: Any, *, rows: int, queries: int, keys: int, head_rows: int, backward: bool = False) -> None:
+    """Charge a forward pass, and the backward pass that follows it."""
     flops = forward_flops(module, rows=rows, queries=queries, keys=keys, head_rows=head_rows)
     charge(forward_flops=flops, forward_tokens=rows * queries)
     if backward:
-        charge(backward_flops=2 * flops, backward_tokens=rows * queries)
-    return flops * (3 if backward else 1)
+        charge(backward_flops=backward_factor(module) * flops, backward_tokens=rows * queries)

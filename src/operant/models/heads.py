@@ -29,7 +29,7 @@ def new_reward_head(module: Any, tokenizer: Any, *, rng: torch.Generator) -> Any
     body = {name: value.clone() for name, value in module.base_model.state_dict().items()}
     head.base_model.load_state_dict(body)
     with torch.no_grad():
-        _score_layer(head).weight.normal_(0.0, 1.0 / (config.hidden_size + 1) ** 0.5, generator=rng)
+        score_layer(head).weight.normal_(0.0, 1.0 / (config.hidden_size + 1) ** 0.5, generator=rng)
     return head.to(dtype=next(module.parameters()).dtype).eval()
 
 
@@ -41,7 +41,8 @@ def load_reward_head(directory: Path) -> Any:
     return head.eval()
 
 
-def _score_layer(head: Any) -> Any:
+def score_layer(head: Any) -> Any:
+    """The linear layer that turns a hidden state into a reward."""
     for name in ("score", "classifier"):
         if hasattr(head, name):
             return getattr(head, name)
@@ -72,4 +73,4 @@ def scores(head: Any, sequences: list[tuple[int, ...]], *, pad: int) -> Tensor:
     positions = torch.arange(longest, device=device).expand_as(ids)
     hidden = head.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)[0]
     last = hidden[torch.arange(len(sequences), device=device), mask.sum(1) - 1]
-    return _score_layer(head)(last).squeeze(-1).float()
+    return score_layer(head)(last).squeeze(-1).float()

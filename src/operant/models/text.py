@@ -38,6 +38,25 @@ def _start(tokenizer: Any) -> tuple[int, ...]:
     return (tokenizer.eos_token_id if start is None else start,)
 
 
+def same_tokens(ours: Any, theirs: Any, *, what: str) -> None:
+    """Refuse two tokenizers that give a token different ids: their models cannot speak token by token together."""
+    left, right = ours.get_vocab(), theirs.get_vocab()
+    differing = sorted(token for token in left.keys() | right.keys() if left.get(token) != right.get(token))
+    if differing:
+        token = differing[0]
+        raise OperantError(
+            f"{what} has another tokenizer than the base: token {token!r} is {right.get(token)} there and "
+            f"{left.get(token)} here; models that answer together need one vocabulary"
+        )
+
+
+def stop_ids(module: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end an answer: the tokenizer's EOS, and what else the model's generation config names."""
+    named = getattr(getattr(module, "generation_config", None), "eos_token_id", None)
+    more = named if isinstance(named, list) else [named]
+    return frozenset({tokenizer.eos_token_id, *more} - {None})
+
+
 def encode_answer(tokenizer: Any, answer: Answer) -> tuple[int, ...]:
     """The answer's own ids where it has them, else its text's, closed by EOS when it is finished."""
     if answer.tokens is not None:

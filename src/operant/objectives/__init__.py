@@ -1,16 +1,17 @@
 """Losses and estimators as pure functions: tensors and numbers in, one value per example out; the caller reduces.
 
 likelihood  negative log-likelihood of an answer: its sum, its mean, its share of a batch's token mean
-preference  DPO, RPO
+preference  DPO, RPO, autoregressive rewards, DPO with masked tokens
 reward      Bradley-Terry, for reward models
 transform   what a reward becomes before it is maximised: log-sigmoid-centred, and the plain ways to compare with
+weighted    likelihood of texts with wanted and unwanted parts: unlikelihood
 kl          k1, k2, k3 from sampled tokens, and the exact KL from logits
 """
 
 from operant.objectives.kl import kl_full, kl_k1, kl_k2, kl_k3
 from operant.objectives.likelihood import answer_nll_batch_mean, answer_nll_mean, answer_nll_sum
-from operant.objectives.preference import dpo_loss, rpo_loss
-from operant.objectives.reward import bradley_terry_loss
+from operant.objectives.preference import arm_loss, dpo_loss, rpo_loss, smoothed_dpo_loss, token_dpo_loss
+from operant.objectives.reward import bradley_terry_loss, centred_bradley_terry_loss
 from operant.objectives.transform import (
     clipped,
     log_sigmoid_centred,
@@ -19,12 +20,15 @@ from operant.objectives.transform import (
     raw_sum,
     sigmoid_centred,
 )
+from operant.objectives.weighted import unlikelihood_batch_mean
 
 __all__ = [
     "answer_nll_batch_mean",
     "answer_nll_mean",
     "answer_nll_sum",
+    "arm_loss",
     "bradley_terry_loss",
+    "centred_bradley_terry_loss",
     "clipped",
     "dpo_loss",
     "kl_full",
@@ -37,4 +41,7 @@ __all__ = [
     "raw_sum",
     "rpo_loss",
     "sigmoid_centred",
+    "smoothed_dpo_loss",
+    "token_dpo_loss",
+    "unlikelihood_batch_mean",
 ]

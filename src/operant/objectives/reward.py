@@ -4,6 +4,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from operant.errors import require
+
 
 def bradley_terry_loss(
     chosen: Float[Tensor, " pairs"],
@@ -24,3 +26,20 @@ def bradley_terry_loss(
     """
     lead = chosen - rejected
     return -F.logsigmoid(lead if margin is None else lead - margin)
+
+
+def centred_bradley_terry_loss(
+    chosen: Float[Tensor, " pairs"], rejected: Float[Tensor, " pairs"], *, weight: float
+) -> Float[Tensor, " pairs"]:
+    """Bradley-Terry, with the offset that it leaves free held near 0, so that rewards of several fits can be averaged.
+
+    bradley_terry_loss(chosen, rejected) + weight * (chosen + rejected)^2
+
+    Args:
+        chosen, rejected: rewards of the two answers, logits.
+        weight: >= 0, small (0.01).
+    Returns: nats per pair.
+    Source: Eisenstein et al. 2023, arXiv:2312.09244, eq. 3.
+    """
+    require(weight >= 0, "weight", weight, "0 or more")
+    return bradley_terry_loss(chosen, rejected) + weight * (chosen + rejected) ** 2

@@ -1,4 +1,6 @@
 """Answers in, scores out.
 
 model: a learnt reward model as a scorer    judges: trivial judges    transform: centred and combined rewards
+ensemble: several reward models as one      python: a function of the user's own
+remote: a reward model behind a server      endpoint_judge: a language model that compares and grades
 """

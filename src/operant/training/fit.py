@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from operant.errors import OperantError, require
 from operant.meter import Cost, charge_cost, metered
 from operant.models.weights import weights
 from operant.training.checkpoint import load_state, save_state
+from operant.training.track import noting, tell
 
 Item = TypeVar("Item")
 Loss = Callable[[Sequence[Item], Sequence[Item]], Tensor]  # (part, whole batch) -> one value per item of the part
@@ -37,6 +39,7 @@ class Schedule:
     points: int = 0  # checkpoints kept along the way, the last step included
     save_every: int = 0  # steps between resumable states; 0: none
     seed: int = 0
+    shuffled: bool = True  # False: items are read in the order given, again from the start when they run out
 
     def __post_init__(self) -> None:
         require(self.steps >= 1, "steps", self.steps, "at least 1")
@@ -49,6 +52,14 @@ class Schedule:
         require(min(self.points, self.save_every) >= 0, "points or save_every", (self.points, self.save_every), ">= 0")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """A small net that is trained together with the model, with a weight decay of its own, and is not kept."""
+
+    module: Any
+    weight_decay: float = 0.0
+
+
 @dataclass(kw_only=True)
 class Fitted:
     """What a fit leaves: checkpoints by step, and the mean loss of every step."""
@@ -59,15 +70,18 @@ class Fitted:
 
 def fit(
     module: Any, items: Sequence[Item], loss: Loss[Item], schedule: Schedule, directory: Path,
-    *, progress: Callable[[int, int], None] | None = None,
+    *, progress: Callable[[int, int], None] | None = None, beside: Beside | None = None, half: bool = False,
 ) -> Fitted:  # fmt: skip
     """Train `module` in place on `items`; a run killed at any moment goes on from its last state.
 
-    The loss of a step is the mean over its items, however they are split into parts. Dropout is off. What the steps
-    cost is charged once, also when the run was resumed.
+    The loss of a step is the mean over its items, however they are split into parts. Dropout is off in `module`. What
+    the steps cost is charged once, also when the run was resumed. `half`: compute in bfloat16 over float32 weights.
     """
     require(len(items) > 0, "training items", 0, "at least one; the feedback holds none of this kind")
-    optimizer = torch.optim.AdamW(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    model = module
+    if beside is not None:
+        module = torch.nn.ModuleDict({"model": model, "beside": beside.module})
+    optimizer = _optimizer(model, beside, schedule)
     fitted, cost, start = Fitted(), Cost(), 0
     state = directory / "resume"
     about = {"schedule": asdict(schedule), "items": len(items)}
@@ -76,15 +90,17 @@ def fit(
         if rest.get("about") != about:
             raise OperantError(f"{state} is of another fit, {rest.get('about')}; this one is {about}. Delete it first")
         fitted.losses, cost, start = rest["losses"], Cost(**rest["cost"]), rest["step"]
-    module.eval()
+    model.eval()
     kept = _kept_steps(schedule)
     fitted.checkpoints = {step: directory / f"point-{step}.safetensors" for step in kept if step <= start}
     for step in range(start, schedule.steps):
-        with metered() as one:
-            fitted.losses.append(_step(module, optimizer, loss, batch_of(items, schedule, step), schedule, step))
+        with metered() as one, noting() as notes, _precision(model, half=half):
+            values = _step(module, optimizer, loss, batch_of(items, schedule, step), schedule, step)
+        fitted.losses.append(values["loss"])
+        tell({**values, **notes}, step + 1)
         cost.add(one)
         if step + 1 in kept:
-            fitted.checkpoints[step + 1] = _keep(module, directory, step + 1)
+            fitted.checkpoints[step + 1] = _keep(model, directory, step + 1)
         if schedule.save_every and (step + 1) % schedule.save_every == 0 and step + 1 < schedule.steps:
             rest = {"step": step + 1, "losses": fitted.losses, "cost": asdict(cost), "about": about}
             save_state(state, module, optimizer, rest)
@@ -93,6 +109,21 @@ def fit(
     charge_cost(cost)
     module.zero_grad(set_to_none=True)
     return fitted
+
+
+def _optimizer(model: Any, beside: Beside | None, schedule: Schedule) -> torch.optim.Optimizer:
+    """AdamW over what is trained; frozen weights cost it nothing."""
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    groups = [{"params": trained, "weight_decay": schedule.weight_decay}]
+    if beside is not None:
+        groups.append({"params": list(beside.module.parameters()), "weight_decay": beside.weight_decay})
+    return torch.optim.AdamW(groups, lr=schedule.learning_rate)
+
+
+def _precision(model: Any, *, half: bool) -> AbstractContextManager[Any]:
+    """Matrix products in bfloat16 under float32 weights, or everything as it is."""
+    device = next(model.parameters()).device.type
+    return torch.autocast(device, dtype=torch.bfloat16) if half else nullcontext()
 
 
 def _kept_steps(schedule: Schedule) -> list[int]:
@@ -111,9 +142,11 @@ def _keep(module: Any, directory: Path, step: int) -> Path:
 
 
 def batch_of(items: Sequence[Item], schedule: Schedule, step: int) -> list[Item]:
-    """The items of a step: every epoch is a new permutation, decided by (seed, epoch) alone."""
+    """The items of a step. Shuffled, every epoch is a new permutation, decided by (seed, epoch) alone."""
     size = min(schedule.batch_size, len(items))
     places = range(step * size, (step + 1) * size)
+    if not schedule.shuffled:
+        return [items[place % len(items)] for place in places]
     orders = {epoch: _order(len(items), schedule.seed, epoch) for epoch in {place // len(items) for place in places}}
     return [items[orders[place // len(items)][place % len(items)]] for place in places]
 
@@ -132,7 +165,7 @@ def _order(count: int, seed: int, epoch: int) -> list[int]:
 
 def _step(
     module: Any, optimizer: torch.optim.Optimizer, loss: Loss[Item], batch: list[Item], schedule: Schedule, step: int
-) -> float:
+) -> dict[str, float]:
     total = 0.0
     for rows in parts_of(batch, schedule):
         values = loss(rows, batch)
@@ -150,7 +183,7 @@ def _step(
         group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return total
+    return {"loss": total, "grad_norm": norm, "learning_rate": rate}
 
 
 def _rate(step: int, schedule: Schedule) -> float:

@@ -11,9 +11,9 @@ from torch import Tensor
 from operant.data.cut import cut_ids, cut_pair
 from operant.engine.logps import all_logps, answer_logps
 from operant.errors import OperantError
-from operant.models.flops import forward_flops
+from operant.models.flops import backward_factor, forward_flops
 from operant.models.text import Encoded, encode_answer, encode_prompt
-from operant.schema import Answer, Pair, Policy
+from operant.schema import Answer, Pair, Policy, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,14 @@ class PairRow:
     rejected_reference: float = 0.0
 
 
-def pair_rows(tokenizer: Any, pairs: Sequence[Pair], *, max_length: int) -> list[PairRow]:
+Read = Callable[[Any, Prompt], tuple[int, ...]]  # (tokenizer, prompt) -> what the model reads
+
+
+def pair_rows(tokenizer: Any, pairs: Sequence[Pair], *, max_length: int, read: Read = encode_prompt) -> list[PairRow]:
     """Token ids of every pair that survives the cut to `max_length`; the checker counts the others beforehand."""
     rows = []
     for pair in pairs:
-        prompt = encode_prompt(tokenizer, pair.prompt)
+        prompt = read(tokenizer, pair.prompt)
         both = cut_pair(
             prompt, encode_answer(tokenizer, pair.chosen), encode_answer(tokenizer, pair.rejected), max_length
         )
@@ -91,23 +94,33 @@ def pair_logps(module: Any, part: Sequence[PairRow], *, pad: int) -> PairLogps:
 def pass_flops(module: Any, batch: Sequence[Encoded]) -> float:
     """FLOPs of a forward and a backward pass over a batch, padded to its own longest prompt and answer."""
     before, after = max(len(row.prompt) for row in batch), max(len(row.answer) for row in batch)
-    return 3 * forward_flops(
+    forward = forward_flops(
         module, rows=len(batch), queries=before + after, keys=before + after, head_rows=len(batch) * (after + 1)
     )
+    return forward * (1 + backward_factor(module))
 
 
 def pair_answers(part: Sequence[PairRow]) -> list[Encoded]:
     """What one pass over a part computes: both answers, and the imitated one where it is another."""
-    apart = [row.baseline for row in part if row.baseline != row.chosen]
-    return [row.chosen for row in part] + [row.rejected for row in part] + apart
+    return sides(part) + [row.baseline for row in part if row.baseline != row.chosen]
 
 
-def pair_cost(module: Any) -> Callable[[Sequence[PairRow]], float]:
+def sides(part: Sequence[PairRow]) -> list[Encoded]:
+    """Chosen answers, then rejected ones."""
+    return [row.chosen for row in part] + [row.rejected for row in part]
+
+
+def sides_cost(module: Any, part: Sequence[PairRow]) -> float:
+    """What a step on both answers of a part costs, FLOPs."""
+    return pass_flops(module, sides(part))
+
+
+def pair_cost(module: Any, part: Sequence[PairRow]) -> float:
     """What a step on a part costs, FLOPs."""
-    return lambda part: pass_flops(module, pair_answers(part))
+    return pass_flops(module, pair_answers(part))
 
 
 def preference_ceiling(module: Any, rows: Sequence[PairRow], *, epochs: float, batch_size: int = 8) -> float:
     """FLOPs of this many epochs of preference training, the reference's pass included."""
     groups = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    return sum(map(pair_cost(module), groups)) * (epochs + 1 / 3)
+    return sum(pair_cost(module, group) for group in groups) * (epochs + 1 / 3)
