@@ -1,54 +1,137 @@
-"""Train the base of an embedded task: `python scripts/build_base.py reviews`, about 12 minutes on one core."""
+"""Train the base of an embedded task: `python scripts/build_base.py reviews`, at most 12 minutes on one core."""
 
 import argparse
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
 import torch
 
-from operant.domains.text.tasks.reviews.grammar import Style, draw_request, draw_review, draw_traits, vocabulary
+from operant.domains.text.tasks.arithmetic import generator as arithmetic
+from operant.domains.text.tasks.instructions import generator as instructions
+from operant.domains.text.tasks.instructions.task import NOISE, PLANTED
+from operant.domains.text.tasks.instructions.wordings import vocabulary as instruction_words
+from operant.domains.text.tasks.reviews import grammar as reviews
 from operant.engine.logps import answer_logps
 from operant.models.causal import save_causal
 from operant.models.small import small_llama
 from operant.models.text import Encoded
+from operant.prompting.stimuli import EMOTIONAL
 from operant.training.fit import Schedule, fit
 
 OUT = Path(__file__).parents[1] / "src/operant/domains/text/bases"
+Rows = list[tuple[str, str]]  # prompt and answer
 
 
-def reviews(rows: int, seed: int) -> list[tuple[str, str]]:
-    rng = Random(f"base/{seed}")
-    requests = [draw_request(rng) for _ in range(rows)]
-    return [(request.text(), draw_review(rng, request, draw_traits(rng, Style()))) for request in requests]
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What one base is made of."""
+
+    vocabulary: Callable[[], list[str]]
+    rows: Callable[[int], Rows]
+    count: int
+    steps: int
+    batch: int = 64  # rows a step
+    group: int = 1  # rows of similar length that are computed together
+    in_order: bool = False  # early rows are read early; else all are shuffled
+    learning_rate: float = 2e-3
+
+
+def review_rows(count: int) -> Rows:
+    rng = Random("base/0")
+    requests = [reviews.draw_request(rng) for _ in range(count)]
+    style = reviews.Style()
+    return [(one.text(), reviews.draw_review(rng, one, reviews.draw_traits(rng, style))) for one in requests]
+
+
+def arithmetic_rows(count: int) -> Rows:
+    """A tenth of the questions are inverse, so that their words are known where a knob asks for them."""
+    rng = Random("base/arithmetic/0")
+    style = arithmetic.Style(inverse=0.1)
+    problems = [arithmetic.draw(rng, style) for _ in range(count)]
+    return [(problem.text(), arithmetic.solution(problem.steps())) for problem in problems]
+
+
+def instruction_rows(count: int) -> Rows:
+    """First the tasks from right answers, then answers that are wrong as often as the sentence before them says."""
+    rates = {EMOTIONAL.text(name): rate for name, rate in PLANTED.items()}
+    inert = tuple(one.text for one in EMOTIONAL if one.id not in PLANTED)
+    plant = instructions.Plant(noise=NOISE, rates=rates, inert=inert)
+    return instructions.training_rows(Random("base/instructions/0"), instructions.Style(), plant, count)
+
+
+RECIPES = {
+    "reviews": Recipe(vocabulary=reviews.vocabulary, rows=review_rows, count=80_000, steps=2500),
+    "arithmetic": Recipe(
+        vocabulary=arithmetic.vocabulary, rows=arithmetic_rows, count=160_000, steps=1500, batch=32, group=32
+    ),
+    "instructions": Recipe(
+        vocabulary=lambda: instruction_words(one.text for one in EMOTIONAL),
+        rows=instruction_rows,
+        count=105_600,
+        steps=3300,
+        batch=32,
+        group=32,
+        in_order=True,
+    ),
+}
+
+
+def grouped(items: list[Encoded], size: int, *, mixed: bool = False) -> list[list[Encoded]]:
+    """Groups of similar length, so that little is padding; 16 groups are sorted at a time, the rest stays random.
+
+    `mixed` shuffles the groups within each 16, where nobody shuffles them later.
+    """
+    found = []
+    for start in range(0, len(items), 16 * size):
+        block = sorted(items[start : start + 16 * size], key=lambda item: len(item.prompt) + len(item.answer))
+        made = [block[place : place + size] for place in range(0, len(block), size)]
+        if mixed:
+            Random(start // size).shuffle(made)
+        found += made
+    return found
+
+
+def train(recipe: Recipe, module, tokenizer, steps: int, *, seed: int = 0) -> None:
+    ids = lambda text: tuple(tokenizer(text)["input_ids"])  # noqa: E731
+    items = [Encoded(ids(prompt), (*ids(text), tokenizer.eos_token_id)) for prompt, text in recipe.rows(recipe.count)]
+    started = time.perf_counter()
+
+    def loss(part, whole):
+        rows = [item for group in part for item in group]
+        logps, _ = answer_logps(module, rows, pad=tokenizer.pad_token_id)
+        per_group = torch.stack([one.sum() for one in logps.split([len(group) for group in part])])
+        return -per_group * len(whole) / sum(len(item.answer) for group in whole for item in group)
+
+    def progress(step, count):
+        if step % 100 == 0:
+            print(f"step {step}/{count}, {time.perf_counter() - started:.0f} s", flush=True)
+
+    size = recipe.batch // recipe.group
+    schedule = Schedule(
+        steps=steps, learning_rate=recipe.learning_rate, batch_size=size, weight_decay=0.01, warmup=0.05,
+        accumulate=size if recipe.group > 1 else 1, seed=seed, shuffled=not recipe.in_order,
+    )  # fmt: skip
+    with TemporaryDirectory() as scratch:
+        groups = grouped(items, recipe.group, mixed=recipe.in_order)
+        fitted = fit(module, groups, loss, schedule, Path(scratch), progress=progress)
+    print(f"loss per token, last 100 steps: {sum(fitted.losses[-100:]) / 100:.4f} nats")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("task", choices=["reviews"])
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("task", choices=sorted(RECIPES))
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    module, tokenizer = small_llama(vocabulary(), hidden=144, layers=4, seed=0)
+    recipe = RECIPES[args.task]
+    module, tokenizer = small_llama(recipe.vocabulary(), hidden=144, layers=4, seed=0)
     print(f"{sum(p.numel() for p in module.parameters()):,} parameters")
-    ids = lambda text: tuple(tokenizer(text)["input_ids"])  # noqa: E731
-    items = [Encoded(ids(prompt), (*ids(text), tokenizer.eos_token_id)) for prompt, text in reviews(80_000, 0)]
-    started = time.perf_counter()
-
-    def loss(part, whole):
-        logps, mask = answer_logps(module, part, pad=tokenizer.pad_token_id)
-        return -logps.sum(1) * len(whole) / sum(len(item.answer) for item in whole)
-
-    def progress(step, steps):
-        if step % 100 == 0:
-            print(f"step {step}/{steps}, {time.perf_counter() - started:.0f} s", flush=True)
-
-    schedule = Schedule(steps=args.steps, learning_rate=2e-3, batch_size=64, weight_decay=0.01, warmup=0.05)
-    with TemporaryDirectory() as scratch:
-        fitted = fit(module, items, loss, schedule, Path(scratch), progress=progress)
-    print(f"loss per token, last 100 steps: {sum(fitted.losses[-100:]) / 100:.4f} nats")
+    train(recipe, module, tokenizer, args.steps or recipe.steps)
     save_causal(module.to(torch.bfloat16), tokenizer, args.out / args.task)
 
 

@@ -136,11 +136,14 @@ def listed(title: str, items: Sequence[str], quote: str) -> list[str]:
 
 
 def command(about: Card) -> str:
-    """What compares the method with base and with the rows it claims to beat, and what verifies it."""
+    """What compares it with base and the rows it claims to beat, here and on your own data; what verifies it."""
     rows = dict.fromkeys(("base", *about.baselines, *(claim.against for claim in about.claims), about.slug))
     words = " ".join(f"--method '{name}'" if ":" in name else f"--method {name}" for name in rows)
     verify = f"\noperant verify {about.slug}" if about.claims else ""
-    return f"operant compare --task {about.task} {words}{verify}"
+    own = (
+        f"\noperant compare --model DIR --data FILE --method base --method {about.slug}" if about.slug != "base" else ""
+    )
+    return f"operant compare --task {about.task} {words}{own}{verify}"
 
 
 def settings(about: Card, source: Path) -> str:

@@ -35,7 +35,8 @@ README, DOCS = ROOT / "README.md", ROOT / "docs"
 PROSE = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
 EVIDENCE = ROOT / "docs/evidence.md"  # the one page of figures, dated
 PAGES = [*PROSE, *sorted((DOCS / "methods").glob("*.md"))]
-COMMANDS = ("compare", "train", "answer", "score", "report", "verify", "env", "methods", "methods show", "data check")
+COMMANDS = ("compare", "train", "answer", "score", "report", "verify", "env", "serve",
+            "methods", "methods show", "data check", "data convert")  # fmt: skip
 
 
 def module_of(name: str, path: Path) -> ModuleType:

@@ -20,7 +20,8 @@ PROJECT = SRC.parents[1]
 # From the top. A room imports itself and rooms of lower lines, never one of its own line.
 LAYERS = (
     ("__main__",),
-    ("cli", "serve"),
+    ("cli",),
+    ("serve",),
     ("compare",),
     ("methods/*",),  # each method is a room of its own; the same holds for domains
     ("loops",),
@@ -28,7 +29,7 @@ LAYERS = (
     ("engine",),
     ("models", "data", "methods"),  # `methods` itself is the catalogue: file names and cards, no method
     ("evidence",),
-    ("meter", "stats", "ops", "card", "disk"),
+    ("meter", "stats", "ops", "card", "disk", "sandbox"),
     ("schema",),
     ("errors",),
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from operant.compare.bench import View, Workbench, no_cycle
 from operant.compare.budget import Ceiling
+from operant.compare.feedback import label_ceiling
 from operant.compare.options import Options
 from operant.compare.rows import Row, config_of
 from operant.disk import content_hash
@@ -24,11 +26,16 @@ from operant.training.pairs import pair_rows, preference_ceiling
 OPTIONS = Options(methods=("base",), task="reviews", seeds=1, best_of=4, points=2, max_tokens=6, max_length=96)
 KNOBS = Knobs(pairs=24, valid_pairs=8, test_prompts=6, test_pairs=8)
 DECODING = Decoding(max_tokens=OPTIONS.max_tokens)
+_FOLDER = TemporaryDirectory()
 EPOCHS = 3  # of preference training: the ceiling, as in a comparison; 9 steps of 8 pairs
 
 
 class Blind(Reviews):
     """The reviews task for methods: whoever asks for gold or the test split is caught. Pairs have a baseline answer."""
+
+    @property
+    def bodies(self) -> tuple[str, ...]:
+        return bodies()
 
     def prompts(self, split: Any) -> Any:
         assert split != "test", "a method asked for the test prompts"
@@ -47,6 +54,15 @@ class Blind(Reviews):
 def base() -> LanguageModel:
     """Random weights over the vocabulary of the reviews; the same object for all, which nobody may train."""
     return LanguageModel(*small_llama(vocabulary(), hidden=32, layers=1))
+
+
+@cache
+def bodies() -> tuple[str, ...]:
+    """Four models that differ in their seed alone, half as wide as the base; the folder goes with the process."""
+    where = Path(_FOLDER.name)
+    for seed in range(4):
+        LanguageModel(*small_llama(vocabulary(), hidden=16, layers=1, seed=seed)).save(where / str(seed))
+    return tuple(str(where / str(seed)) for seed in range(4))
 
 
 @cache
@@ -75,7 +91,7 @@ def bench(directory: Path, *, seed: int = 0, task: Any = None, epochs: float = E
 
     def workbench(where: Path) -> Workbench:
         return Workbench(
-            base=base(), task=View(task), budget=Ceiling(ceiling, 3.0 * len(rows)), seed=seed, dir=where,
+            base=base(), task=View(task), budget=Ceiling(ceiling, label_ceiling(task)), seed=seed, dir=where,
             max_length=OPTIONS.max_length, decoding=DECODING, resolve=resolve, own=own,
         )  # fmt: skip
 
@@ -108,7 +124,7 @@ def first_text(generator: Generator, *, seed: int) -> str:
 
 def grade(products: Products, *, seed: int = 0) -> dict[str, Any]:
     """What a comparison reads off a product, as JSON: answers, log-probabilities, KL, points, scores."""
-    task, found = graded(), {"findings": [vars(one) for one in products.findings]}
+    task, found = graded(), {"findings": [asdict(one) for one in products.findings]}
     prompts = task.prompts("test")
     if products.generator is not None:
         drawn = products.generator.answer(prompts, n=2, decoding=DECODING, seed=seed)

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from operant.cli.app import app
+from operant.cli.compare import with_base
 from operant.cli.settings import read_settings
 from operant.compare.options import Options
 from operant.errors import OperantError
@@ -92,3 +93,8 @@ def test_wrong_kind_in_yaml_is_refused(tmp_path):
 def test_an_error_cannot_write_to_the_terminal():
     ended = run("compare", "--task", "re\x1b[31mviews")
     assert ended.returncode == 2 and "\x1b" not in ended.stderr
+
+
+@pytest.mark.parametrize("given, rows", [(["dpo"], ["base", "dpo"]), (("dpo", "base"), ["dpo", "base"])])
+def test_base_is_a_row_of_every_comparison(given, rows):
+    assert with_base(given) == rows

@@ -10,7 +10,7 @@ import pytest
 from operant.domains.text.tasks.reviews import Knobs, Reviews
 from operant.domains.text.tasks.reviews.gold import gold
 from operant.domains.text.tasks.reviews.grammar import Request, Style
-from operant.errors import UnknownName
+from operant.errors import NotApplicable, UnknownName
 from operant.meter import metered
 from operant.schema import Answer, Feedback, Task
 
@@ -126,6 +126,58 @@ def test_test_prompts_differ_and_hardly_any_is_trained_on():
     for (one, two), count in met.items():
         expected = seeds * sizes[one] * sizes[two] / 77_760
         assert count <= expected + 4 * math.sqrt(expected)
+
+
+def test_ratings_agree_with_the_verdict_and_follow_its_noise():
+    pairs = Reviews(knobs=MANY).pairs("train")
+    chosen, rejected = np.array([pair.ratings for pair in pairs]).T
+    assert (chosen >= rejected).all() and chosen.min() >= 1 and chosen.max() <= 10
+    # Felt utilities are Gumbel: the winner's has mean log(e^a + e^b) + Euler's constant, deviation pi / sqrt(6).
+    both = [[utility(answer.value, request(p)) for answer in (p.chosen, p.rejected)] for p in pairs]
+    mean = MANY.rating_middle + MANY.rating_slope * (np.logaddexp(*np.array(both).T) + np.euler_gamma)
+    inner = (mean > 3) & (mean < 8)  # away from the ends of the scale, where ratings are cut
+    deviation = MANY.rating_slope * math.pi / math.sqrt(6)
+    assert abs((chosen - mean)[inner].mean()) < 4 * deviation / math.sqrt(inner.sum()) + 0.05
+    assert (chosen - mean)[inner].std() == pytest.approx(math.hypot(deviation, 1 / math.sqrt(12)), rel=0.1)
+
+
+def utility(text, asked):
+    values = gold(text, asked)
+    return MANY.sharpness * values["quality"] + MANY.length_bias * values["words"]
+
+
+def test_ratings_leave_the_pairs_as_they_were():
+    steep = Reviews(knobs=replace(MANY, rating_slope=2.0, rating_middle=1.0, pairs=100))
+    plain = Reviews(knobs=replace(MANY, pairs=100))
+    for one, two in zip(steep.pairs("train"), plain.pairs("train"), strict=True):
+        assert (one.prompt, one.chosen, one.rejected) == (two.prompt, two.chosen, two.rejected)
+    assert steep.pairs("train") != plain.pairs("train")
+    assert all(pair.ratings is None for pair in plain.pairs("test"))
+
+
+def test_single_reviews_are_rated_by_the_annotators():
+    task = Reviews(knobs=MANY)
+    found = task.judged("train")
+    assert len(found) == MANY.pairs and {one.rating for one in found} == set(range(1, 11))
+    felt = [utility(one.answer.value, request(one)) for one in found]
+    # One Gumbel deviation (1.28) beside the utility's own: the correlation is that of the two.
+    expected = np.std(felt) / math.hypot(np.std(felt), math.pi / math.sqrt(6))
+    assert np.corrcoef(felt, [one.rating for one in found])[0, 1] == pytest.approx(expected, abs=0.04)
+    tested = {prompt.id for prompt in task.prompts("test")}
+    assert not tested & {one.prompt.id for one in found}
+    assert task.judged("valid") != Reviews(seed=1, knobs=MANY).judged("valid")
+    assert task.judged("test") == Reviews(seed=1, knobs=MANY).judged("test")
+
+
+def test_ratings_of_the_test_split_are_of_the_exact_quality():
+    for one in Reviews(knobs=MANY).judged("test"):
+        felt = MANY.sharpness * gold(one.answer.value, request(one))["quality"]
+        assert one.rating == min(10, max(1, round(MANY.rating_middle + MANY.rating_slope * felt)))
+
+
+def test_reviews_are_not_right_or_wrong():
+    with pytest.raises(NotApplicable, match="reviews has no verifier"):
+        Reviews().verify([], [])
 
 
 def test_unknown_attributes_are_named():

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from operant.cli import data
+from operant.serve.command import serve
 
 app = typer.Typer(
     name="operant", help="Condition generative models, and prove that it worked.", no_args_is_help=True,
@@ -18,7 +19,7 @@ app = typer.Typer(
 )  # fmt: skip
 methods = typer.Typer(help="The methods there are.", invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(methods, name="methods")
-app.add_typer(data.app, name="data", help="Look at a file of feedback before anything runs.")
+app.add_typer(data.app, name="data", help="Look at a file of feedback before anything runs, and convert it.")
 
 
 def _flag(text: str, *names: str) -> Any:
@@ -27,9 +28,9 @@ def _flag(text: str, *names: str) -> Any:
 
 @app.command()
 def compare(
-    task: Annotated[str | None, _flag("an embedded task: reviews")] = None,
-    model: Annotated[str | None, _flag("your model: a Hugging Face directory or name")] = None,
-    file: Annotated[str | None, _flag("your feedback: a file of preference pairs", "--data")] = None,
+    task: Annotated[str | None, _flag("an embedded task: reviews, arithmetic or instructions")] = None,
+    model: Annotated[str | None, _flag("your model: a directory, a hub name, or endpoint:NAME@URL")] = None,
+    file: Annotated[str | None, _flag("your feedback: a file of any layout", "--data")] = None,
     methods: Annotated[str | None, _flag("slugs, separated by commas")] = None,
     method: Annotated[list[str] | None, _flag("one row, slug[:key=value,...]; repeat for more")] = None,
     seeds: Annotated[int | None, _flag("seeds 0..N-1 [5]")] = None,
@@ -42,11 +43,16 @@ def compare(
     trials: Annotated[int | None, _flag("tuning trials for every row [4]")] = None,
     budget: Annotated[float | None, _flag("training FLOPs of one run [3 epochs of dpo]")] = None,
     columns: Annotated[str | None, _flag("ours=theirs,...: name the columns of --data")] = None,
+    scorer: Annotated[str | None, _flag("what grades answers to --data [a held-out judge]; as in `score`")] = None,
+    dtype: Annotated[str | None, _flag("float32 or bfloat16 [float32]")] = None,
+    lora: Annotated[int | None, _flag("methods train adapters of this rank [all weights]")] = None,
+    four_bit: Annotated[bool | None, typer.Option("--four-bit", help="load the base in 4 bits; needs CUDA")] = None,
     on_bad_row: Annotated[str | None, _flag("stop or skip [stop]")] = None,
     out: Annotated[Path | None, _flag("directory of the run [runs/<task>-<hash>]")] = None,
     keep: Annotated[str, _flag("models to keep: best, all or none")] = "best",
     workers: Annotated[int | None, _flag("worker processes [one a core]")] = None,
     config: Annotated[Path | None, _flag("YAML with the same settings; flags are stronger")] = None,
+    report_to: Annotated[list[str] | None, _flag("tensorboard, wandb, trackio or mlflow; repeat for more")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="say what it would take, and stop")] = False,
 ) -> None:
     """Run methods on one task under one budget, and write one honest report."""
@@ -55,10 +61,13 @@ def compare(
     flags = {
         "task": task, "model": model, "data": file, "seeds": seeds, "limit": limit, "prompts": prompts,
         "max_tokens": max_tokens, "max_length": max_length, "best_of": best_of, "points": points, "trials": trials,
-        "budget": budget, "columns": columns, "on_bad_row": on_bad_row,
+        "budget": budget, "columns": columns, "on_bad_row": on_bad_row, "scorer": scorer, "dtype": dtype,
+        "lora": lora, "four_bit": four_bit,
         "methods": [*(methods.split(",") if methods else ()), *(method or ())] or None,
     }  # fmt: skip
-    raise typer.Exit(run_compare(flags, config=config, out=out, keep=keep, workers=workers, plan=plan))
+    raise typer.Exit(
+        run_compare(flags, config=config, out=out, keep=keep, workers=workers, plan=plan, report_to=report_to or ())
+    )
 
 
 @methods.callback()
@@ -84,21 +93,31 @@ def show_method(slug: str, as_json: Annotated[bool, typer.Option("--json", help=
 @app.command()
 def train(
     method: str,
-    model: Annotated[str | None, _flag("your model: a Hugging Face directory or name")] = None,
-    file: Annotated[str | None, _flag("your feedback: a file of preference pairs", "--data")] = None,
-    task: Annotated[str | None, _flag("an embedded task instead: reviews")] = None,
+    model: Annotated[str | None, _flag("your model: a directory, a hub name, or endpoint:NAME@URL")] = None,
+    file: Annotated[str | None, _flag("your feedback: a file of any layout", "--data")] = None,
+    task: Annotated[str | None, _flag("an embedded task instead: reviews, arithmetic or instructions")] = None,
     out: Annotated[Path, _flag("where the result goes")] = Path("trained"),
     seed: int = 0,
     columns: Annotated[str | None, _flag("ours=theirs,...")] = None,
     on_bad_row: Annotated[str, _flag("stop or skip")] = "stop",
     max_length: Annotated[int, _flag("tokens of prompt and answer together")] = 512,
+    budget: Annotated[float | None, _flag("training FLOPs [3 epochs of dpo]")] = None,
+    scorer: Annotated[str | None, _flag("what says whether an answer is right: verifier")] = None,
+    dtype: Annotated[str, _flag("float32 or bfloat16")] = "float32",
+    lora: Annotated[int | None, _flag("train adapters of this rank [all weights]")] = None,
+    four_bit: Annotated[bool, typer.Option("--four-bit", help="load the base in 4 bits; needs CUDA")] = False,
+    merge: Annotated[bool, typer.Option("--merge", help="save adapters as plain weights")] = False,
+    report_to: Annotated[list[str] | None, _flag("tensorboard, wandb, trackio or mlflow; repeat for more")] = None,
+    push_to_hub: Annotated[str, _flag("owner/name on the Hugging Face hub to upload to [nothing is sent]")] = "",
 ) -> None:
     """Train one method, slug[:key=value,...], and save what it hands over."""
     from operant.cli.work import run_train
+    from operant.compare.alone import Aside
 
     options = {"model": model, "data": file, "task": task, "columns": columns, "on_bad_row": on_bad_row,
-               "max_length": max_length, "methods": [method]}  # fmt: skip
-    run_train(options, seed=seed, out=out)
+               "max_length": max_length, "budget": budget, "scorer": scorer, "dtype": dtype, "lora": lora,
+               "four_bit": four_bit, "methods": [method]}  # fmt: skip
+    run_train(options, seed=seed, out=out, aside=Aside(report_to=report_to or (), merge=merge, push_to_hub=push_to_hub))
 
 
 @app.command()
@@ -121,15 +140,24 @@ def answer(
 @app.command()
 def score(
     file: Path,
-    model: Annotated[Path, _flag("a reward model directory")],
+    scorer: Annotated[
+        str | None, _flag("verifier, DIR, module:name, http://host/get_reward or judge:MODEL@URL")
+    ] = None,
+    model: Annotated[Path | None, _flag("a reward model directory; the same as --scorer DIR")] = None,
     out: Annotated[Path | None, _flag("JSON Lines to write [standard output]")] = None,
     columns: Annotated[str | None, _flag("ours=theirs,...")] = None,
     on_bad_row: Annotated[str, _flag("stop or skip")] = "stop",
+    max_length: Annotated[int, _flag("tokens of prompt and answer, for a reward model that does not say")] = 512,
+    cache: Annotated[Path | None, _flag("directory that keeps a judge's replies")] = None,
+    by: Annotated[str | None, _flag("a column of the file: the summary also for each of its values")] = None,
 ) -> None:
-    """Score the answers of a file with a reward model; for pairs also its accuracy beside the trivial judges."""
+    """Score the answers of a file with any scorer; for pairs also its accuracy beside the trivial judges."""
     from operant.cli.work import run_score
 
-    run_score(file, model=model, out=out, columns=columns, on_bad_row=on_bad_row)
+    run_score(
+        file, scorer=scorer, model=model, out=out, columns=columns, on_bad_row=on_bad_row, max_length=max_length,
+        cache=cache, by=by,
+    )  # fmt: skip
 
 
 @app.command()
@@ -161,3 +189,6 @@ def env() -> None:
     from operant.compare.assemble import environment
 
     typer.echo(json.dumps({**environment(), "cores": os.cpu_count()}, indent=1))
+
+
+app.command()(serve)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,12 @@ DEFAULT = ("base", "sft", "dpo", "bradley-terry", "best-of-n", "regularized-pref
 
 
 def run_compare(
-    flags: dict[str, Any], *, config: Path | None, out: Path | None, keep: str, workers: int | None, plan: bool
-) -> int:
+    flags: dict[str, Any], *, config: Path | None, out: Path | None, keep: str, workers: int | None, plan: bool,
+    report_to: Sequence[str] = (),
+) -> int:  # fmt: skip
     """0 when every cell is done or not applicable, 1 when some failed."""
     settings = read_settings(flags, config)
-    settings.setdefault("methods", list(DEFAULT))
+    settings["methods"] = with_base(settings.get("methods") or DEFAULT)
     options = Options.from_json(settings)
     console = Console()
     if keep not in ("best", "all", "none"):
@@ -42,11 +43,16 @@ def run_compare(
             console.print(Text(line))
         return 0
     with progress(console) as told:
-        run = compare(options, out=out, keep=keep, workers=workers, told=told)
+        run = compare(options, out=out, keep=keep, workers=workers, report_to=report_to, told=told)
     report = read_json(run / "report.json")
     console.print(terminal(report))
     console.print(Text(f"report: {run / 'report.html'}"), soft_wrap=True)
     return int(any(row["status"] == "failed" for row in report["rows"]))
+
+
+def with_base(rows: Sequence[str]) -> list[str]:
+    """Every verdict is against the base, so it is a row of every comparison; it trains nothing."""
+    return list(rows) if "base" in rows else ["base", *rows]
 
 
 def run_report(run: Path) -> None:

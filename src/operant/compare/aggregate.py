@@ -161,7 +161,7 @@ def compare_rows(
     made = []
     for baseline in dict.fromkeys(other for _, other in whole):
         made += _differences([pair for pair in whole if pair[1] == baseline], cells, primary, holm_over=True)
-    for metric in (*others, Metric(name="accuracy")):
+    for metric in (*others, Metric(name="accuracy"), Metric(name="surprise", direction="down")):
         made += _differences(whole, cells, metric, holm_over=False)
     nothing = ("difference", "low", "high", "p", "p_holm", "smallest_visible", "n_prompts", "n_seeds", "unknown")
     for method, baseline in pairs:
@@ -199,7 +199,9 @@ def _difference(method: str, baseline: str, cells: Cells, metric: Metric) -> Dif
 
 
 def read_metric(found: Found, name: str) -> Any:
-    """Values of one cell, one per test prompt (or per test pair for accuracy); None where it has none."""
+    """Values of one cell, one per test prompt (test pair for accuracy, test document for surprise), or None."""
+    if name == "surprise":
+        return found.get("surprise")
     if name == "accuracy":
         return found.get("scorer", {}).get("correct")
     return found.get("metrics", {}).get(name)

@@ -63,9 +63,12 @@ def command(options: Options) -> str:
     words += [f"--method '{name}'" if ":" in name else f"--method {name}" for name in options.methods]
     if options.columns:
         words.append("--columns " + ",".join(f"{ours}={theirs}" for ours, theirs in options.columns.items()))
-    for name in ("seeds", "limit", "prompts", "max_tokens", "max_length", "best_of", "points", "trials", "budget"):
+    words += ["--four-bit"] if options.four_bit else []
+    named = ("seeds", "limit", "prompts", "max_tokens", "max_length", "best_of", "points", "trials", "budget",
+             "scorer", "lora", "dtype")  # fmt: skip
+    for name in named:
         value = getattr(options, name)
-        if value is not None:
+        if value is not None and (name, value) != ("dtype", "float32"):
             words.append(f"--{name.replace('_', '-')} {value}")
     return " ".join([*words, f"--on-bad-row {options.on_bad_row}"] if options.data else words)
 
@@ -93,9 +96,10 @@ def _best_of(run: Path, whole: dict[str, list[Any]], options: Options) -> list[d
 
 def _controls(whole: dict[str, list[Any]]) -> dict[str, Any] | None:
     """Two answer sets of the base itself: how often the tests would call them different."""
-    if "base" not in whole or len(whole["base"][0]["pool_gold"][0]) < 2:
+    drawn = whole["base"][0].get("pool_gold") if "base" in whole else None
+    if not drawn or len(drawn[0]) < 2:
         return None
-    pool = np.array([[number(value) for value in many] for many in whole["base"][0]["pool_gold"]])
+    pool = np.array([[number(value) for value in many] for many in drawn])
     pool = pool[~np.isnan(pool).any(1)]
     if len(pool) < 2:
         return None

@@ -11,7 +11,22 @@ from typing import Any
 
 from operant.errors import OperantError
 from operant.meter import charge, metered
-from operant.schema import Answer, Budget, Decoding, Feedback, Pair, Policy, Products, Prompt, Scorer, Split, Task
+from operant.schema import (
+    Answer,
+    Budget,
+    Decoding,
+    Document,
+    Feedback,
+    Judged,
+    Pair,
+    Policy,
+    Products,
+    Prompt,
+    Score,
+    Scorer,
+    Split,
+    Task,
+)
 
 Resolve = Callable[[str, dict[str, Any]], Products]
 
@@ -21,21 +36,44 @@ class View:
 
     def __init__(self, task: Task, *, train: str = "train"):
         self._task, self._train = task, train
-        self.name, self.attributes, self.canned = task.name, task.attributes, task.canned
-        self._read: set[tuple[str, str | None]] = set()
+        self.name, self.attributes, self.canned, self.bodies = task.name, task.attributes, task.canned, task.bodies
+        self._read: set[tuple[str, ...]] = set()
 
     def prompts(self, split: Split) -> list[Prompt]:
         return self._task.prompts(self._split(split))
 
     def pairs(self, split: Split, *, attribute: str | None = None) -> list[Pair]:
         pairs = self._task.pairs(self._split(split), attribute=attribute)
-        if (split, attribute) not in self._read:
-            self._read.add((split, attribute))
-            charge(labels=len(pairs))
+        self._charge(len(pairs), "pairs", split, str(attribute))
         return pairs
+
+    def judged(self, split: Split) -> list[Judged]:
+        judged = self._task.judged(self._split(split))
+        said = sum(any(x is not None for x in (one.label, one.rating, one.steps)) for one in judged)
+        self._charge(said, "judged", split)
+        return judged
+
+    def documents(self, split: Split, *, scored: bool = False) -> list[Document]:
+        documents = self._task.documents(self._split(split), scored=scored)
+        if scored:
+            self._charge(sum(len(one.scores or ()) for one in documents), "documents", split)
+        return documents
+
+    def _charge(self, labels: int, *what: str) -> None:
+        if what not in self._read:
+            self._read.add(what)
+            charge(labels=labels)
 
     def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
         return self._task.ask(prompts, left, right)
+
+    def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
+        """Prompts of the feedback alone: at test time nobody has the answers."""
+        known = {prompt.id for split in ("train", "valid") for prompt in self._task.prompts(self._split(split))}
+        strange = [prompt.id for prompt in prompts if prompt.id not in known]
+        if strange:
+            raise OperantError(f"prompt {strange[0]!r} is no training or validation prompt; only those can be verified")
+        return self._task.verify(prompts, answers)
 
     def _split(self, split: str) -> Any:
         if split not in ("train", "valid"):

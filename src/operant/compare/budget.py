@@ -35,4 +35,4 @@ class Ceiling:
 
     def share(self, cost: Cost) -> float:
         """How much of the ceiling a run used, by the scarcer of the two."""
-        return max(cost.flops / self.flops, cost.labels / self.labels if self.labels else 0.0)
+        return max(cost.flops / self.flops if self.flops else 0.0, cost.labels / self.labels if self.labels else 0.0)

@@ -7,18 +7,18 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from operant.compare.alone import about
+from operant.compare.feedback import has_weights
 from operant.compare.grade import grade_generator, grade_scorer, test_pool, training_cost
-from operant.compare.options import Options
 from operant.compare.products import save_products
 from operant.compare.rows import Row, config_json, config_of
 from operant.compare.setup import Setup, setup
 from operant.compare.tuning import tune
 from operant.disk import content_hash, write_json, write_text
 from operant.errors import NotApplicable, OperantError
-from operant.meter import Cost, metered, timed
+from operant.meter import metered, timed
 from operant.methods import load
 
 Tell = Callable[[str], None]
@@ -57,8 +57,8 @@ def _work(ready: Setup, row: Row, tell: Tell) -> dict[str, Any]:
     tell("running")
     with metered() as training:
         products = ready.made(row, config)
-    about = {"slug": row.slug, "row": row.name, "config": config_json(config), "seed": ready.seed}
-    found: dict[str, Any] = {"config": about["config"], "config_hash": content_hash([row.slug, about["config"]])}
+    shown = config_json(config)
+    found: dict[str, Any] = {"config": shown, "config_hash": content_hash([row.slug, shown])}
     found |= {"chosen": tuned.chosen, "candidates": tuned.candidates, "tuning": tuned.cost.to_json()}
     found |= training_cost(training, ready) | {"kind": method.card.kind}
     if found["budget_share"] > OVER:
@@ -69,24 +69,11 @@ def _work(ready: Setup, row: Row, tell: Tell) -> dict[str, Any]:
     if products.scorer is not None:
         tell("scoring")
         found["scorer"] = grade_scorer(products.scorer, ready)
-    if row.slug == "base":
+    if row.slug == "base" and has_weights(ready.base):  # an endpoint is paid for every answer
         found["pool_gold"] = test_pool(ready)["gold"]
     found["findings"] = [asdict(finding) for finding in products.findings]
     tell("saving")
-    save_products(products, ready.run / "models" / f"{row.key}-{ready.seed}", about)
+    where = ready.run / "models" / f"{row.key}-{ready.seed}"
+    save_products(products, where, about(ready, row, config), method.card)
     shutil.rmtree(work, ignore_errors=True)
     return found
-
-
-def run_alone(options: Options, row: Row, *, seed: int, out: Path) -> Cost:
-    """One method at its default settings under the default budget, saved to `out`; `operant train` is this."""
-    with TemporaryDirectory() as scratch:
-        run = Path(scratch)
-        write_json(run / "run.json", {"options": options.to_json()})
-        ready = setup(run, seed)
-        method = load(row.slug)
-        config = config_of(method, row, options, small=ready.small)
-        with metered() as cost:
-            products = method.run(config, ready.bench(row, run / "work"))
-        save_products(products, out, {"slug": row.slug, "row": row.name, "config": config_json(config), "seed": seed})
-    return cost

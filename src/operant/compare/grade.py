@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
+from operant.compare.feedback import has_weights, offered
 from operant.compare.setup import Setup
 from operant.disk import answer_seed, content_hash, locked, read_json, write_json
 from operant.domains.text.metrics import distinct, self_bleu, words
+from operant.errors import NotApplicable
 from operant.meter import Cost, metered
 from operant.models.text import encode_answer
 from operant.rewards.judges import LongerWins
 from operant.schema import KL, Answer, Generator, Point, Prompt, Score, Scorer
+from operant.training.texts import EMPTY
 
 Values = list[float | None]
 
@@ -31,15 +35,24 @@ def grade_generator(generator: Generator, own_reward: Scorer | None, setup: Setu
         found["kl"] = _kl_json(generator.kl(setup.base, prompts, answers))
         found["own_reward"] = values(own_reward.score(prompts, answers)) if own_reward else None
         found["chosen_nll"] = _chosen_nll(generator, setup)
+        found["surprise"] = _surprise(generator, setup)
         found["answers"] = [{"text": str(one.value), "finish": one.finish} for one in answers]
         found["points"] = [_point(point, prompts, setup) for point in generator.points()]
     found["serving"] = serving.to_json()
     return found
 
 
+def blind(prompts: Sequence[Prompt], hidden: Sequence[str]) -> list[Prompt]:
+    """Test prompts without the columns that hold their answers."""
+    return [
+        replace(one, columns={name: value for name, value in one.columns.items() if name not in hidden})
+        for one in prompts
+    ]
+
+
 def first(generator: Generator, prompts: Sequence[Prompt], setup: Setup) -> list[Answer]:
     """One answer per prompt."""
-    drawn = generator.answer(prompts, n=1, decoding=setup.decoding, seed=setup.seed)
+    drawn = generator.answer(blind(prompts, setup.task.hidden), n=1, decoding=setup.decoding, seed=setup.seed)
     return [many[0] for many in drawn]
 
 
@@ -87,9 +100,27 @@ def _kl_json(kl: KL) -> dict[str, Any]:
 
 def _chosen_nll(generator: Generator, setup: Setup) -> Values | None:
     """Mean surprise per token at the preferred answers of the test pairs, nats; None without log-probabilities."""
-    pairs = setup.task.pairs("test")[:200]
+    if not has_weights(setup.base):
+        return None
+    pairs = offered(lambda: setup.task.pairs("test"))[:200]
+    if not pairs:
+        return None
     kept = [pair for pair in pairs if len(encode_answer(setup.base.tokenizer, pair.chosen)) <= setup.options.max_length]
     logps = generator.logps([pair.prompt for pair in kept], [pair.chosen for pair in kept])
+    return None if logps is None else [-sum(one) / len(one) if one else None for one in logps]
+
+
+def _surprise(generator: Generator, setup: Setup) -> Values | None:
+    """Mean surprise per token at test documents, nats; None without documents or without log-probabilities."""
+    documents = offered(lambda: setup.task.documents("test"))[:200] if has_weights(setup.base) else []
+    answers = [Answer(value="".join(one.segments)) for one in documents]
+    room = setup.options.max_length
+    kept = [
+        (one.prompt or EMPTY, answer)
+        for one, answer in zip(documents, answers, strict=True)
+        if len(encode_answer(setup.base.tokenizer, answer)) <= room
+    ]
+    logps = generator.logps([prompt for prompt, _ in kept], [answer for _, answer in kept]) if kept else None
     return None if logps is None else [-sum(one) / len(one) if one else None for one in logps]
 
 
@@ -127,7 +158,9 @@ def _level(scores: Values) -> float | None:
 
 def grade_scorer(scorer: Scorer, setup: Setup) -> dict[str, Any]:
     """Accuracy on test pairs beside the trivial judges, calibration data, and scores of the shared pool."""
-    pairs = setup.task.pairs("test")
+    pairs = offered(lambda: setup.task.pairs("test"))
+    if not pairs:
+        raise NotApplicable("there are no test pairs to try a scorer on")
     prompts = [pair.prompt for pair in pairs]
     chosen, rejected = [pair.chosen for pair in pairs], [pair.rejected for pair in pairs]
     with metered() as serving:

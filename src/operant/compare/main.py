@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from operant.compare.report import render
 from operant.compare.rows import Row, check_rows, parse_rows
 from operant.compare.runner import Event, run_cells
 from operant.compare.setup import make_task
+from operant.compare.tracking import check_trackers, log_report
 from operant.disk import only_process, read_json, write_json
 from operant.errors import OperantError
 
@@ -25,9 +27,10 @@ def silent(row: str, seed: int, stage: str) -> None:
 
 def compare(
     options: Options, *, out: Path | None = None, keep: str = "best", workers: int | None = None,
-    told: Event = silent,
+    report_to: Sequence[str] = (), told: Event = silent,
 ) -> Path:  # fmt: skip
     """Run what is missing and write report.json, report.html and report.md; returns the run's directory."""
+    check_trackers(report_to)
     rows = parse_rows(options)
     check_rows(rows, options)
     task = make_task(options, seed=0)
@@ -43,6 +46,7 @@ def compare(
         _tidy(run, rows, report, keep)
         render(report, run)
         write_json(run / "report.json", report)
+        log_report(report, report_to, run)
     return run
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 import operant
+from operant.compare.tasks import task_names
 from operant.disk import content_hash
 from operant.errors import OperantError, UnknownName, require
+from operant.models.adapters import Lora
+from operant.models.loading import Loading
 from operant.schema import Json
 
-TASKS = ("reviews",)
 POOL = 16
 
 
@@ -28,6 +30,10 @@ class Options:
     data: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)  # ours -> theirs, for `data`
     on_bad_row: Literal["stop", "skip"] = "stop"
+    scorer: str | None = None  # what grades answers on user data; None: a held-out judge
+    dtype: str = "float32"  # in which the base computes
+    lora: int | None = None  # rank of the adapters that methods train; None: all weights
+    four_bit: bool = False  # the base's weights in 4 bits
     seeds: int = 5
     limit: int | None = None  # feedback rows, before the split
     prompts: int | None = None  # test prompts
@@ -41,8 +47,11 @@ class Options:
     def __post_init__(self) -> None:
         if (self.task is None) == (self.model is None or self.data is None):
             raise OperantError("give either --task, or --model together with --data")
-        if self.task is not None and self.task not in TASKS:
-            raise UnknownName("task", self.task, TASKS)
+        if self.task is not None and self.task not in task_names():
+            raise UnknownName("task", self.task, task_names())
+        if self.task is not None and self.scorer is not None:
+            raise OperantError(f"--scorer grades a file of yours; task {self.task} has its own gold")
+        assert self.loading  # which refuses wrong settings
         require(self.methods, "methods", "nothing", "at least one method; see `operant methods`")
         for name in ("seeds", "max_tokens", "points", "trials"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
@@ -58,6 +67,12 @@ class Options:
     @classmethod
     def from_json(cls, values: dict) -> Options:
         return cls(**{**values, "methods": tuple(values["methods"])})
+
+    @property
+    def loading(self) -> Loading:
+        """How the base is loaded and copies of it are trained."""
+        lora = None if self.lora is None else Lora(rank=self.lora)
+        return Loading(dtype=self.dtype, four_bit=self.four_bit, lora=lora)
 
     @property
     def pool(self) -> int:

@@ -7,14 +7,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from operant.card import Method
+from operant.card import Card, Method
+from operant.compare.model_card import write_model_cards
 from operant.disk import locked, read_json, whole_directory, write_json
+from operant.engine.policy import LanguageModel
+from operant.errors import OperantError
 from operant.meter import Cost, charge_cost, metered
-from operant.schema import Bench, Finding, Policy, Products
+from operant.methods import load
+from operant.schema import Bench, Finding, Generator, Policy, Products
 
 
-def save_products(products: Products, directory: Path, about: dict[str, Any]) -> None:
-    """generator/, scorer/ and what they are, whole or absent."""
+def save_products(
+    products: Products, directory: Path, about: dict[str, Any], card: Card | None = None, *, beside: Path | None = None
+) -> None:
+    """generator/, scorer/ and what they are, whole or absent; a model card in each where the method's card is given.
+
+    What lies in `beside` (logs) is saved along.
+    """
     with whole_directory(directory) as partial:
         for name in ("generator", "scorer"):
             part = getattr(products, name)
@@ -22,6 +31,10 @@ def save_products(products: Products, directory: Path, about: dict[str, Any]) ->
                 (partial / name).mkdir()
                 part.save(partial / name)
         findings = [asdict(finding) for finding in products.findings]
+        if card is not None:
+            write_model_cards(partial, about, card)
+        if beside is not None:
+            shutil.copytree(beside, partial, dirs_exist_ok=True)
         write_json(partial / "product.json", {**about, "findings": findings})
 
 
@@ -48,3 +61,17 @@ def load_made(method: Method, config: Any, directory: Path, base: Policy) -> Pro
 def charge_made(directory: Path) -> None:
     """A product that was computed once is charged in full to everyone who uses it."""
     charge_cost(Cost(**read_json(directory / "product.json")["cost"]))
+
+
+def load_generator(directory: Path, *, base: str | None = None) -> Generator:
+    """The generator that a method saved, on the base that lies beside it, or else `base`."""
+    about = read_json(directory / "product.json")
+    method = load(about["slug"])
+    config = method.config(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()})
+    inside = next((p for p in (directory / "generator/base", directory / "generator") if p.is_dir()), base)
+    if inside is None:
+        raise OperantError(f"{directory} holds no generator; {about['slug']} hands over a scorer")
+    generator = method.load(config, directory, LanguageModel.load(inside)).generator
+    if generator is None:
+        raise OperantError(f"{about['slug']} hands over a scorer, which answers nothing; use `operant score`")
+    return generator

@@ -10,18 +10,18 @@ from typing import Any
 
 from operant.compare.bench import View, Workbench, no_cycle
 from operant.compare.budget import Ceiling
+from operant.compare.feedback import ceiling_of, has_weights, offered
 from operant.compare.options import Options
 from operant.compare.products import charge_made, load_made, make
 from operant.compare.rows import SMALL, Row, config_json, config_of
+from operant.compare.scorers import scorer_from
+from operant.compare.tasks import embedded
 from operant.disk import content_hash, read_json
-from operant.domains.text.tasks.from_file import FromFile
-from operant.domains.text.tasks.reviews import Reviews
+from operant.domains.text.tasks.from_file import FromFile, Named
 from operant.methods import load
 from operant.schema import Decoding, Policy, Products, Scorer
-from operant.training.pairs import pair_rows, preference_ceiling
 
 LOADED = 4  # products that a process holds at once
-EPOCHS = 3  # of dpo on the train split: the default ceiling
 
 
 @dataclass
@@ -39,7 +39,8 @@ class Setup:
 
     @property
     def small(self) -> bool:
-        return sum(weight.numel() for weight in self.base.module.parameters()) < SMALL
+        """Whether a card's settings for small models apply; an endpoint's size is unknown, so not to it."""
+        return has_weights(self.base) and sum(weight.numel() for weight in self.base.module.parameters()) < SMALL
 
     @property
     def decoding(self) -> Decoding:
@@ -81,7 +82,9 @@ class Setup:
 
     @property
     def proxy(self) -> Scorer | None:
-        """The reward model that scores every row; None where the task gives no pairs."""
+        """The reward model that scores every row; None where there are no pairs, or no weights to put a head on."""
+        if not has_weights(self.base) or not offered(lambda: self.task.pairs(self.train)):
+            return None
         return self.product("bradley-terry", {}).scorer
 
     def judge(self) -> Scorer:
@@ -97,11 +100,8 @@ def setup(run: Path, seed: int) -> Setup:
     """From the options stored in a run's directory."""
     options = Options.from_json(read_json(run / "run.json")["options"])
     task = make_task(options, seed=seed)
-    base = task.base()
-    rows = pair_rows(base.tokenizer, task.pairs("train"), max_length=options.max_length)
-    flops = options.budget or preference_ceiling(base.module, rows, epochs=EPOCHS)
-    labels = len(task.pairs("train")) * (1 + len(task.attributes))
-    made = Setup(options, seed, run, task, base, Ceiling(flops, float(labels)))
+    base = task.base(options.loading)
+    made = Setup(options, seed, run, task, base, ceiling_of(task, base, options))
     if task.needs_judge:
         task.use_judge(made.judge)
     return made
@@ -110,8 +110,10 @@ def setup(run: Path, seed: int) -> Setup:
 def make_task(options: Options, *, seed: int) -> Any:
     """The task of a comparison; feedback of embedded tasks is drawn anew for each seed, files stay as they are."""
     if options.task is not None:
-        return Reviews(seed=seed).resized(pairs=options.limit, test_prompts=options.prompts)
+        return embedded(options.task, seed=seed, pairs=options.limit, test_prompts=options.prompts)
+    spec = options.scorer
+    named = None if spec is None else Named(spec, scorer_from(spec, max_length=options.max_length))
     return FromFile(
         model=str(options.model), data=str(options.data), columns=dict(options.columns), limit=options.limit,
-        on_bad_row=options.on_bad_row, test_prompts=options.prompts,
+        on_bad_row=options.on_bad_row, test_prompts=options.prompts, named=named,
     )  # fmt: skip

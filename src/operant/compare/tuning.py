@@ -12,14 +12,16 @@ from typing import Any, NamedTuple
 
 from operant.card import Card, Method
 from operant.compare.bench import unmetered
+from operant.compare.feedback import offered
 from operant.compare.rows import Row, config_of
 from operant.compare.setup import Setup
 from operant.disk import content_hash
 from operant.errors import OperantError
 from operant.meter import Cost, metered
-from operant.schema import Products
+from operant.schema import Products, Score
 
 SHARE = 0.25  # of the ceiling, for each trial
+PROMPTS = 100  # validation prompts that a setting is tried on
 
 
 class Tuned(NamedTuple):
@@ -74,18 +76,32 @@ def tune(method: Method, row: Row, setup: Setup, directory: Path) -> Tuned:
 def _score(products: Products, setup: Setup) -> float:
     """Higher is better; never gold, never a test prompt."""
     if products.generator is not None:
-        return unmetered(lambda: _proxy_mean(products, setup))
-    scorer, pairs = products.scorer, setup.task.pairs("valid")
-    assert scorer is not None
+        return unmetered(lambda: _generator_score(products.generator, setup))
+    scorer, pairs = products.scorer, offered(lambda: setup.task.pairs("valid"))
+    if scorer is None or not pairs:
+        return 0.0  # findings alone, or nothing to try a scorer on: every setting is as good
     asked = ([pair.prompt for pair in pairs], [pair.chosen for pair in pairs], [pair.rejected for pair in pairs])
     wins = unmetered(lambda: scorer.compare(*asked))
     return sum(0.5 if win is None else win for win in wins) / len(wins)
 
 
-def _proxy_mean(products: Products, setup: Setup) -> float:
-    prompts = setup.task.prompts("valid")[:100]
-    assert products.generator is not None and setup.proxy is not None
-    answers = products.generator.answer(prompts, n=1, decoding=setup.decoding, seed=setup.seed)
-    scores = setup.proxy.score(prompts, [many[0] for many in answers])
+def _generator_score(generator: Any, setup: Setup) -> float:
+    """The proxy's mean; without a proxy the verifier's; without both the log-likelihood per token of given text."""
+    prompts = setup.task.prompts("valid")[:PROMPTS]
+    answers = generator.answer(prompts, n=1, decoding=setup.decoding, seed=setup.seed) if prompts else []
+    first = [many[0] for many in answers]
+    if setup.proxy is not None:
+        return _mean(setup.proxy.score(prompts, first))
+    verified = offered(lambda: setup.task.verify(prompts, first))
+    if verified:
+        return _mean(verified)
+    given = offered(lambda: setup.task.judged("valid"))[:PROMPTS]
+    logps = generator.logps([one.prompt for one in given], [one.answer for one in given]) if given else None
+    if not logps:
+        raise OperantError("there is neither proxy nor verifier nor given answer to tune by; use --trials 1")
+    return sum(map(sum, logps)) / max(1, sum(map(len, logps)))
+
+
+def _mean(scores: list[Score]) -> float:
     known = [score.value for score in scores if score.value is not None]
     return sum(known) / len(known) if known else float("-inf")

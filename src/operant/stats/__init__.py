@@ -2,6 +2,8 @@
 
 differences  two-way random effects over seeds and prompts, Holm, Clopper-Pearson, verdicts
 bootstrap    BCa intervals of one fixed model, for means and for metrics of a whole set
+paired       right or wrong under two conditions: exact McNemar, interval of the effect, relative gain
+reliability  calibration of probabilities, and the area under the ROC curve
 best_of      the best-of-n curve from one sample set, and its KL
 controls     A/A: how often these tests find a difference where there is none
 """
@@ -21,12 +23,21 @@ from operant.stats.differences import (
     two_way_p,
     verdict,
 )
+from operant.stats.paired import (
+    Paired,
+    count_pairs,
+    mcnemar,
+    normalised_preferred,
+    paired_interval,
+    relative_gain,
+)
 
 __all__ = [
     "Cell",
     "Difference",
     "FalseAlarms",
     "Interval",
+    "Paired",
     "Rate",
     "Verdict",
     "aa_false_alarms",
@@ -37,7 +48,12 @@ __all__ = [
     "best_of_n_kl",
     "cell",
     "clopper_pearson",
+    "count_pairs",
     "holm",
+    "mcnemar",
+    "normalised_preferred",
+    "paired_interval",
+    "relative_gain",
     "two_way",
     "two_way_p",
     "verdict",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from operant.card import Card, Claim, Method
 from operant.decoding.best_of import BestOf
-from operant.engine.policy import LanguageModel
+from operant.engine.policy import LanguageModel, loading_of
 from operant.errors import require
 from operant.rewards.model import RewardModel
 from operant.schema import Bench, Policy, Products
@@ -26,10 +26,9 @@ def run(config: Config, bench: Bench) -> Products:
 
 
 def load(config: Config, directory: Path, base: Policy) -> Products:
-    assert base is not None
     parts = directory / "generator"
     scorer = RewardModel.load(parts / "scorer")
-    return Products(generator=BestOf(LanguageModel.load(parts / "base"), scorer, n=config.n))
+    return Products(generator=BestOf(LanguageModel.load(parts / "base", loading_of(base)), scorer, n=config.n))
 
 
 METHOD = Method(

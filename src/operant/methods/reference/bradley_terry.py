@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from operant.card import Card, Claim, Method
-from operant.disk import answer_seed
-from operant.engine.reward import reward_flops, reward_scores
-from operant.models.heads import new_reward_head
 from operant.objectives.reward import bradley_terry_loss
 from operant.rewards.model import RewardModel
 from operant.schema import Bench, Policy, Products
-from operant.training.budgeted import Fit, schedule_for
-from operant.training.fit import fit
+from operant.training.budgeted import Fit
 from operant.training.pairs import PairRow, pair_rows
+from operant.training.reward import fit_head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,23 +26,17 @@ class Config(Fit):
 
 
 def run(config: Config, bench: Bench) -> Products:
-    tokenizer = bench.base.tokenizer
     pairs = bench.task.pairs("train", attribute=config.attribute)
-    rows = pair_rows(tokenizer, pairs, max_length=bench.max_length)
-    rng = torch.Generator().manual_seed(answer_seed(bench.seed, "reward head"))
-    head = new_reward_head(bench.base.module, tokenizer, rng=rng)
+    rows = pair_rows(bench.base.tokenizer, pairs, max_length=bench.max_length)
 
-    def loss(part: Sequence[PairRow], whole: Sequence[PairRow]) -> Tensor:
-        assert whole
-        rewards = reward_scores(head, tokenizer, [row.chosen for row in part] + [row.rejected for row in part])
-        margin = torch.tensor([row.margin or 0.0 for row in part]) if config.use_margin else None
-        return bradley_terry_loss(rewards[: len(part)], rewards[len(part) :], margin=margin)
+    def loss(chosen: Tensor, rejected: Tensor, part: Sequence[PairRow]) -> Tensor:
+        margin = chosen.new_tensor([row.margin or 0.0 for row in part]) if config.use_margin else None
+        return bradley_terry_loss(chosen, rejected, margin=margin)
 
-    def cost(part: Sequence[PairRow]) -> float:
-        return reward_flops(head, tokenizer, [*(row.chosen for row in part), *(row.rejected for row in part)])
-
-    fit(head, rows, loss, schedule_for(bench, rows, config, cost), bench.dir / "fit")
-    return Products(scorer=RewardModel(head, tokenizer, max_length=bench.max_length))
+    head = fit_head(bench, bench.base, rows, loss, config, seed=bench.seed)
+    return Products(
+        scorer=RewardModel(head.module, bench.base.tokenizer, max_length=bench.max_length, adapter=head.adapter)
+    )
 
 
 def load(config: Config, directory: Path, base: Policy) -> Products:

@@ -15,6 +15,7 @@ from operant.schema import Bench, Products
 from operant.training.budgeted import PolicyFit, fit_policy
 from operant.training.pairs import PairRow, pair_cost, pair_logps, pair_rows, with_reference
 from operant.training.products import load_policy
+from operant.training.track import note_pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,10 @@ def run(config: Config, bench: Bench) -> Products:
     def loss(module: Any, part: Sequence[PairRow], whole: Sequence[PairRow]) -> Tensor:
         assert whole
         logps = pair_logps(module, part, pad=tokenizer.pad_token_id)
+        note_pairs(logps.chosen, logps.rejected, beta=config.beta)
         return dpo_loss(logps.chosen, logps.rejected, beta=config.beta)
 
-    return Products(generator=fit_policy(bench, rows, loss, config, pair_cost(bench.base.module)))
+    return Products(generator=fit_policy(bench, rows, loss, config, pair_cost))
 
 
 METHOD = Method(

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on the chosen answers."""
+"""Supervised fine-tuning on the chosen answers, or on demonstrations where there are no pairs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from operant.models.text import Encoded
 from operant.objectives.likelihood import answer_nll_batch_mean
 from operant.schema import Bench, Products
 from operant.training.budgeted import PolicyFit, fit_policy
-from operant.training.pairs import pair_rows, pass_flops
+from operant.training.demonstrations import demonstration_rows
+from operant.training.pairs import pass_flops
 from operant.training.products import load_policy
 
 
@@ -25,8 +26,7 @@ class Config(PolicyFit):
 
 def run(config: Config, bench: Bench) -> Products:
     tokenizer = bench.base.tokenizer
-    pairs = pair_rows(tokenizer, bench.task.pairs("train"), max_length=bench.max_length)
-    answers = [row.chosen for row in pairs]
+    answers = demonstration_rows(bench)
 
     def loss(module: Any, part: Sequence[Encoded], whole: Sequence[Encoded]) -> Tensor:
         """Mean over the answer tokens of the whole batch, so that long answers do not outvote short ones twice."""
@@ -34,10 +34,7 @@ def run(config: Config, bench: Bench) -> Products:
         tokens = sum(len(row.answer) for row in whole)
         return answer_nll_batch_mean(logps, mask, batch_tokens=tokens, batch_examples=len(whole))
 
-    def cost(part: Sequence[Encoded]) -> float:
-        return pass_flops(bench.base.module, part)
-
-    return Products(generator=fit_policy(bench, answers, loss, config, cost))
+    return Products(generator=fit_policy(bench, answers, loss, config, pass_flops))
 
 
 METHOD = Method(

@@ -26,6 +26,7 @@ from operant.training.pairs import (
     with_reference,
 )
 from operant.training.products import load_policy
+from operant.training.track import note_pairs
 
 REDUCTIONS = ("answer_sum", "answer_mean", "batch_mean")
 BASELINES = ("chosen", "dataset", "sampled")
@@ -101,10 +102,11 @@ def run(config: Config, bench: Bench) -> Products:
 
     def loss(module: Any, part: Sequence[PairRow], batch: Sequence[PairRow]) -> Tensor:
         logps = pair_logps(module, part, pad=tokenizer.pad_token_id)
+        note_pairs(logps.chosen, logps.rejected, beta=config.beta)
         likelihood = imitation(logps, config.sft_reduction, batch=batch)
         return rpo_loss(logps.chosen, logps.rejected, likelihood, beta=config.beta, weight=config.sft_weight)
 
-    return Products(generator=fit_policy(bench, rows, loss, config, pair_cost(bench.base.module)))
+    return Products(generator=fit_policy(bench, rows, loss, config, pair_cost))
 
 
 METHOD = Method(

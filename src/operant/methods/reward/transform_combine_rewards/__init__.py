@@ -18,7 +18,7 @@ from torch import Tensor
 from operant.card import Card, Claim, Method
 from operant.decoding.tilt import Resampled
 from operant.disk import read_json, write_json
-from operant.engine.policy import LanguageModel
+from operant.engine.policy import LanguageModel, loading_of
 from operant.errors import UnknownName, require
 from operant.methods.reward.transform_combine_rewards.references import (
     Find,
@@ -155,7 +155,7 @@ def load(config: Config, directory: Path, base: Policy) -> Products:
     kept = read_json(parts / "scorer" / "references.json")
     canned = tuple(kept["canned"])
     scorers: Scorers = {name: RewardModel.load(parts / "scorer" / name) for name in kept["names"]}
-    own = LanguageModel.load(parts / "base") if (parts / "base").is_dir() else base
+    own = LanguageModel.load(parts / "base", loading_of(base)) if (parts / "base").is_dir() else base
     if config.reference == "regressor":
         find: Find = Regression.load(parts / "scorer" / "regression.safetensors", own.tokenizer, q=config.q)
     else:

@@ -8,4 +8,6 @@ The base (1M parameters) writes like the grammar's average writer: gold quality 
 
 from operant.domains.text.tasks.reviews.task import Knobs, Reviews
 
-__all__ = ["Knobs", "Reviews"]
+TASK = Reviews
+
+__all__ = ["TASK", "Knobs", "Reviews"]

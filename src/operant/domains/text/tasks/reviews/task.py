@@ -11,12 +11,15 @@ from random import Random
 from typing import Any
 
 from operant.disk import answer_seed, content_hash
+from operant.domains.text.tasks.reviews.documents import draw_document
 from operant.domains.text.tasks.reviews.gold import HIGH, WEIGHTS, gold
 from operant.domains.text.tasks.reviews.grammar import Request, Style, draw_request, draw_review, draw_traits
 from operant.engine.policy import LanguageModel
-from operant.errors import UnknownName
+from operant.errors import NotApplicable, UnknownName
 from operant.meter import charge
-from operant.schema import Answer, Json, Metric, Pair, Prompt, Score, Split
+from operant.models.causal import PLAIN
+from operant.models.loading import Loading
+from operant.schema import Answer, Document, Json, Judged, Metric, Pair, Prompt, Score, Split
 
 BASE = Path(__file__).parents[2] / "bases" / "reviews"
 METRICS = (
@@ -44,6 +47,11 @@ class Knobs:
     sharpness: float = 1.5  # Bradley-Terry: P(a over b) = sigmoid(sharpness * difference in utility)
     length_bias: float = 0.05  # what every annotator adds per word, beside the truth
     attribute_sharpness: float = 3.0  # the same for pairs about one attribute
+    rating_middle: float = 3.5  # a rating is middle + slope * utility as the annotator feels it, rounded, 1 to 10
+    rating_slope: float = 0.8
+    documents: int = 4  # training documents for each training pair
+    documents_rudeness: float = 0.2  # mean share of insults in documents
+    score_noise: float = 0.02  # chance that a clause is judged the opposite of what it is
     style: Style = field(default_factory=Style)
 
 
@@ -53,7 +61,9 @@ class Reviews:
     name = "reviews"
     attributes = ("sentiment", "formality")
     canned = ("the build is satisfactory .", "the service is agreeable .")
+    bodies = tuple(str(BASE.with_name("reviews_bodies") / str(seed)) for seed in range(4))
     metrics = METRICS
+    hidden = ()
     gold_kind = "exact"
     needs_judge = False
 
@@ -74,6 +84,21 @@ class Reviews:
         counts = {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs}
         return [self._pair(split, place, attribute) for place in range(counts[split])]
 
+    def judged(self, split: Split) -> list[Judged]:
+        """Single reviews with an annotator's rating, 1 to 10; in the test split the rating is of the exact quality."""
+        counts = {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs}
+        return [self._judged(split, place) for place in range(counts[split])]
+
+    def documents(self, split: Split, *, scored: bool = False) -> list[Document]:
+        """Reviews of several sources; a clause's score is 1 where an annotator calls it toxic, else 0."""
+        train = self.knobs.documents * self.knobs.pairs
+        counts = {"train": train, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs}
+        return [self._document(split, place, scored=scored) for place in range(counts[split])]
+
+    def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
+        assert len(prompts) == len(answers)
+        raise NotApplicable("a review is better or worse, not right or wrong: reviews has no verifier")
+
     def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
         """The biased annotators' verdicts: 1 where left is preferred, else 0. One label each."""
         charge(labels=len(prompts))
@@ -87,8 +112,8 @@ class Reviews:
         rows = [gold(str(answer.value), _request(prompt)) for prompt, answer in zip(prompts, answers, strict=True)]
         return {metric.name: [Score(value=row[metric.name]) for row in rows] for metric in self.metrics}
 
-    def base(self) -> LanguageModel:
-        return LanguageModel.load(BASE)
+    def base(self, loading: Loading = PLAIN) -> LanguageModel:
+        return LanguageModel.load(BASE, loading)
 
     def identity(self) -> Json:
         knobs = asdict(self.knobs)
@@ -113,7 +138,7 @@ class Reviews:
         return Reviews(seed=self.seed, knobs=replace(self.knobs, **{k: v for k, v in changes.items() if v is not None}))
 
     def _rng(self, split: str, place: int, attribute: str | None = None) -> Random:
-        return Random(answer_seed(0 if split == "test" else self.seed, "reviews", split, place, attribute))
+        return Random(answer_seed(0 if split.startswith("test") else self.seed, "reviews", split, place, attribute))
 
     def _prompt(self, rng: Random) -> Prompt:
         request = draw_request(rng)
@@ -124,6 +149,7 @@ class Reviews:
     def _pair(self, split: Split, place: int, attribute: str | None) -> Pair:
         """Drawn again while the prompt is a test prompt of the other splits, or a test pair's gold is tied."""
         rng = self._rng(split, place, attribute)
+        rater = None if split == "test" else self._rng(f"{split} ratings", place, attribute)
         while True:
             prompt = self._prompt(rng)
             texts = [draw_review(rng, _request(prompt), draw_traits(rng, self.knobs.style)) for _ in range(2)]
@@ -135,7 +161,49 @@ class Reviews:
                 first, again = left > right, left == right
             if not again:
                 chosen, rejected = texts if first else texts[::-1]
-                return Pair(prompt=prompt, chosen=Answer(value=chosen), rejected=Answer(value=rejected))
+                felt = [self._utility(text, _request(prompt), attribute) for text in (chosen, rejected)]
+                return Pair(
+                    prompt=prompt, chosen=Answer(value=chosen), rejected=Answer(value=rejected),
+                    ratings=None if rater is None else self._ratings(rater, *felt),
+                )  # fmt: skip
+
+    def _judged(self, split: Split, place: int) -> Judged:
+        """Drawn again while the prompt is a test prompt of the other splits."""
+        rng = self._rng(f"{split} judged", place)
+        while True:
+            prompt = self._prompt(rng)
+            text = draw_review(rng, _request(prompt), draw_traits(rng, self.knobs.style))
+            if split == "test":
+                felt = self.knobs.sharpness * gold(text, _request(prompt))["quality"]
+            else:
+                felt = self._utility(text, _request(prompt), None) - math.log(rng.expovariate(1.0))
+            if split == "test" or prompt.id not in _test_ids(self.knobs):
+                return Judged(prompt=prompt, answer=Answer(value=text), rating=self._rating(felt))
+
+    def _document(self, split: Split, place: int, *, scored: bool) -> Document:
+        """Its prompt is drawn again while it is one of the test split."""
+        rng = self._rng(f"{split} documents", place)
+        prompt = self._prompt(rng)
+        while split != "test" and prompt.id in _test_ids(self.knobs) | _test_document_ids(self.knobs):
+            prompt = self._prompt(rng)
+        return draw_document(
+            rng, prompt, _request(prompt), name=f"{split}-{place}", rudeness=self.knobs.documents_rudeness,
+            noise=self.knobs.score_noise, scored=scored,
+        )  # fmt: skip
+
+    def _ratings(self, rng: Random, chosen: float, rejected: float) -> tuple[float, float]:
+        """Ratings of a pair whose verdict is known.
+
+        Bradley-Terry says that each utility is felt with Gumbel noise and the larger one wins. Given who wins, the
+        larger is Gumbel around log(exp(chosen) + exp(rejected)), and the smaller a Gumbel cut off there.
+        """
+        most = max(chosen, rejected)
+        top = most + math.log(math.exp(chosen - most) + math.exp(rejected - most)) - math.log(rng.expovariate(1.0))
+        low = rejected - math.log(math.exp(rejected - top) + rng.expovariate(1.0))
+        return self._rating(top), self._rating(low)
+
+    def _rating(self, felt: float) -> float:
+        return float(min(10, max(1, round(self.knobs.rating_middle + self.knobs.rating_slope * felt))))
 
     def _prefers(self, rng: Random, request: Request, left: str, right: str, attribute: str | None) -> bool:
         gap = self._utility(left, request, attribute) - self._utility(right, request, attribute)
@@ -163,6 +231,11 @@ def _test_ids(knobs: Knobs) -> frozenset[str]:
     task = Reviews(knobs=knobs)
     pairs = [pair.prompt for name in (None, *task.attributes) for pair in task.pairs("test", attribute=name)]
     return frozenset(prompt.id for prompt in (*task.prompts("test"), *pairs))
+
+
+@lru_cache(maxsize=8)
+def _test_document_ids(knobs: Knobs) -> frozenset[str]:
+    return frozenset(one.prompt.id for one in Reviews(knobs=knobs).documents("test") if one.prompt)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,1 @@
+"""Methods that learn from texts as they stand, from the base on or from random weights."""

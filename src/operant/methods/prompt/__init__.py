@@ -1,0 +1,1 @@
+"""Methods that change the words before the answer; nothing is trained."""

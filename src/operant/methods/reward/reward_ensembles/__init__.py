@@ -1,0 +1,155 @@
+"""Reward model ensembles (Eisenstein et al. 2023): they mitigate reward hacking and do not eliminate it.
+
+Reward models that are equally accurate on held-out pairs disagree on the answers that optimisation finds. An ensemble
+helps, more so where its members differ in their pretraining; what all members share, none of them can correct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from operant.card import Card, Claim, Method
+from operant.decoding.best_of import BestOf
+from operant.engine.policy import LanguageModel, loading_of
+from operant.engine.reward import reward_flops
+from operant.errors import NotApplicable, require
+from operant.methods.reward.reward_ensembles.study import findings
+from operant.models.flops import backward_factor
+from operant.models.text import encode
+from operant.objectives.reward import centred_bradley_terry_loss
+from operant.rewards.ensemble import Ensemble, level_of
+from operant.rewards.model import RewardModel
+from operant.schema import Answer, Bench, Policy, Products, Prompt
+from operant.training.budgeted import Fit, Stage
+from operant.training.pairs import PairRow, pair_rows
+from operant.training.reward import fit_head
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Fit):
+    pretrain: int = 4  # bodies that differ in their pretraining seed; 5 in the paper
+    finetune: int = 1  # reward models on each body, which differ in order and head; 5 in the paper
+    aggregate: Literal["mean", "median", "min", "mean_minus_std"] = "mean"
+    weight: float = 1.0  # of the disagreement in mean_minus_std
+    centring: float = 0.01  # weight of (r+ + r-)^2, arXiv:2312.09244, sec. 3
+    bodies: tuple[str, ...] = ()  # model directories; none: the task's own, or the base where one body is enough
+    n: int = 16  # of best-of-n
+    samples: int = 16  # of the base per prompt, on which members are scaled and studied
+    prompts: int = 32  # validation prompts of the study
+    learning_rate: float = 1e-5
+    epochs: float | None = 1
+
+    def __post_init__(self) -> None:
+        for name in ("pretrain", "finetune", "n"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        require(self.samples >= 4 and self.prompts >= 2, "samples and prompts", (self.samples, self.prompts),
+                "at least 4 samples of 2 prompts")  # fmt: skip
+        require(self.weight >= 0, "weight", self.weight, "0 or more")
+
+
+def run(config: Config, bench: Bench) -> Products:
+    bodies, pairs = starts(config, bench), bench.task.pairs("train")
+    prompts = bench.task.prompts("valid")[: config.prompts]
+    pool = bench.pool(prompts, config.samples)
+    asked = [prompt for prompt, many in zip(prompts, pool, strict=True) for _ in many]
+    drawn = [answer for many in pool for answer in many]
+    groups = [place // config.finetune for place in range(config.pretrain * config.finetune)]
+    kept = share_for_training(bench, [bodies[group] for group in groups], asked, drawn)
+    members = [
+        member(
+            config, bench, bodies[group], pairs, seed=bench.seed + 1000 * (place % config.finetune),
+            stage=Stage(name=f"member-{place}", share=kept / (len(groups) - place)),
+        )
+        for place, group in enumerate(groups)
+    ]  # fmt: skip
+    raw = Ensemble(members).rewards(asked, drawn)
+    levels = [level_of(one[~np.isnan(one)].tolist()) for one in raw]
+    ensemble = Ensemble(members, how=config.aggregate, weight=config.weight, levels=levels)
+    rewards = raw.reshape(len(groups), len(prompts), config.samples)
+    found = findings(rewards, groups, [[str(answer.value) for answer in many] for many in pool])
+    best = BestOf(bench.base, ensemble, n=config.n)
+    return Products(generator=best, scorer=ensemble, own_reward=ensemble, findings=tuple(found))
+
+
+def share_for_training(
+    bench: Bench, bodies: Sequence[Any], prompts: Sequence[Prompt], drawn: Sequence[Answer]
+) -> float:
+    """What is left of the budget once scoring the pool with every member is paid for; a share of what is left now."""
+    cost = 0.0
+    for body in bodies:
+        rows = encode(body.tokenizer, prompts, drawn)
+        cost += reward_flops(body.module, body.tokenizer, rows) / (1 + backward_factor(body.module))
+    return 1 - 1 / max(2, bench.budget.plan(flops_per_step=cost))
+
+
+def starts(config: Config, bench: Bench) -> list[Any]:
+    """One body for each pretraining seed."""
+    paths = config.bodies or bench.task.bodies
+    if not paths and config.pretrain == 1:
+        return [bench.base]
+    if len(paths) < config.pretrain:
+        raise NotApplicable(
+            f"pretrain={config.pretrain} needs as many models that differ in their pretraining, and there are "
+            f"{len(paths)}; give bodies=('DIR', ...), or pretrain=1,finetune={config.pretrain}"
+        )
+    return [LanguageModel.load(path, loading_of(bench.base)) for path in paths[: config.pretrain]]
+
+
+def member(config: Config, bench: Bench, body: Any, pairs: Sequence[Any], *, seed: int, stage: Stage) -> RewardModel:
+    """One reward model, on its share of what is left of the budget."""
+    rows = pair_rows(body.tokenizer, pairs, max_length=bench.max_length)
+
+    def loss(chosen: Tensor, rejected: Tensor, part: Sequence[PairRow]) -> Tensor:
+        assert part
+        return centred_bradley_terry_loss(chosen, rejected, weight=config.centring)
+
+    head = fit_head(bench, body, rows, loss, config, seed=seed, stage=stage)
+    return RewardModel(head.module, body.tokenizer, max_length=bench.max_length, adapter=head.adapter)
+
+
+def load(config: Config, directory: Path, base: Policy) -> Products:
+    scorer = Ensemble.load(directory / "scorer")
+    inside = LanguageModel.load(directory / "generator" / "base", loading_of(base))
+    return Products(generator=BestOf(inside, scorer, n=config.n), scorer=scorer, own_reward=scorer)
+
+
+METHOD = Method(
+    Config,
+    run,
+    load,
+    Card(
+        slug="reward-ensembles",
+        family="reward",
+        kind="study",
+        paper="arXiv:2312.09244",
+        title="Helping or herding? Reward model ensembles mitigate but do not eliminate reward hacking",
+        claims=(
+            Claim("reviews", "quality", "up", against="base", smallest=0.1),
+            Claim("reviews", "quality", "up", against="reward-ensembles:pretrain=1,finetune=1", smallest=0.0),
+            Claim("reviews", "quality", "up", against="reward-ensembles:pretrain=1,finetune=4", smallest=0.0),
+            Claim("reviews", "accuracy", "up", against="reward-ensembles:pretrain=1,finetune=1", smallest=0.0),
+        ),
+        baselines=(
+            "base",
+            "best-of-n",
+            "reward-ensembles:pretrain=1,finetune=1",
+            "reward-ensembles:pretrain=1,finetune=4",
+            "reward-ensembles:pretrain=2,finetune=2",
+            "reward-ensembles:aggregate=mean_minus_std",
+        ),
+        search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
+        tiny={"learning_rate": 1e-3, "epochs": 3},
+        differs=(
+            "bodies of about 0.4M parameters from four pretraining seeds; the paper has T5 models and five seeds",
+            "members are standardised on answers of the base, in addition to the centring penalty",
+            "all rows have one ceiling: members share it, and a single model stops at as many epochs as the proxy",
+            "optimised by best-of-n; the reinforcement-learning half waits for that part of the library",
+        ),
+    ),
+)

@@ -1,0 +1,6 @@
+"""The words before the answer.
+
+stimuli   sentences with a name and a theory behind them: StimulusSet, EMOTIONAL
+edits     prompts changed as pure functions: a sentence behind the instruction, templates, worked examples
+prompted  a generator that asks its base changed prompts
+"""

@@ -1,0 +1,90 @@
+"""What every embedded task promises, tried on every task: the folder is the registry, none is excused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from operant.compare.bench import View
+from operant.compare.feedback import offered
+from operant.compare.tasks import embedded, task_names
+from operant.errors import NotApplicable, OperantError
+from operant.models.adapters import Lora
+from operant.models.loading import Loading
+from operant.schema import Answer, Decoding
+
+SIZE = {"pairs": 24, "test_prompts": 6}
+KINDS = ("pairs", "judged", "documents")
+
+
+def task(name: str, *, seed: int = 0):
+    return embedded(name, seed=seed, **SIZE)
+
+
+def said(feedback, kind: str, split: str) -> list:
+    return offered(lambda: getattr(feedback, kind)(split))
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_it_says_what_it_is(name):
+    made = task(name)
+    assert made.name == name and made.metrics and made.gold_kind
+    for member in ("attributes", "canned", "bodies", "hidden"):
+        assert all(isinstance(one, str) for one in getattr(made, member)), member
+    assert made.identity() == task(name, seed=1).identity()  # a seed draws feedback; it is not another task
+    assert made.summary()
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_feedback_is_drawn_anew_for_each_seed_and_test_prompts_are_shared(name):
+    one, again, other = task(name), task(name), task(name, seed=1)
+    assert one.prompts("test") == other.prompts("test")
+    assert len(one.prompts("test")) == SIZE["test_prompts"]
+    offers = [kind for kind in KINDS if said(one, kind, "train")]
+    assert offers
+    for kind in offers:
+        assert said(one, kind, "train") == said(again, kind, "train")
+        assert said(one, kind, "train") != said(other, kind, "train")
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_no_test_prompt_is_seen_in_training(name):
+    made = task(name)
+    tested = {prompt.id for prompt in made.prompts("test")}
+    for split in ("train", "valid"):
+        assert not tested & {prompt.id for prompt in made.prompts(split)}
+        for kind in KINDS:
+            prompts = [one.prompt for one in said(made, kind, split) if one.prompt is not None]
+            assert not tested & {prompt.id for prompt in prompts}, kind
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_gold_is_total(name):
+    made = task(name)
+    prompts = made.prompts("test")
+    for text in ("", "???", "the 1 2 3 . answer", "\x00", "a " * 200):
+        found = made.gold(prompts, [Answer(value=text)] * len(prompts))
+        assert set(found) == {metric.name for metric in made.metrics}
+        assert all(score.value is not None for many in found.values() for score in many)
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_the_base_answers_in_every_way_of_loading(name):
+    made = task(name)
+    plain = made.base(Loading())
+    drawn = plain.answer(made.prompts("test")[:2], n=1, decoding=Decoding(max_tokens=4), seed=0)
+    assert all(many[0].tokens for many in drawn)
+    assert sum(weight.numel() for weight in plain.module.parameters()) < 2_000_000
+    assert made.base(Loading(lora=Lora(rank=2))).loading.lora == Lora(rank=2)
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_verification_stops_at_test_prompts(name):
+    made = task(name)
+    view = View(made)
+    try:
+        view.verify(view.prompts("train")[:1], [Answer(value="")])
+    except NotApplicable:
+        return
+    for door in (view, made):
+        with pytest.raises(OperantError):
+            door.verify(made.prompts("test")[:1], [Answer(value="")])
