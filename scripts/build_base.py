@@ -21,6 +21,7 @@ from operant.models.small import small_llama
 from operant.models.text import Encoded
 from operant.prompting.stimuli import EMOTIONAL
 from operant.training.fit import Schedule, fit
+from operant.training.track import watched
 
 OUT = Path(__file__).parents[1] / "src/operant/domains/text/bases"
 Rows = list[tuple[str, str]]  # prompt and answer
@@ -106,18 +107,18 @@ def train(recipe: Recipe, module, tokenizer, steps: int, *, seed: int = 0) -> No
         per_group = torch.stack([one.sum() for one in logps.split([len(group) for group in part])])
         return -per_group * len(whole) / sum(len(item.answer) for group in whole for item in group)
 
-    def progress(step, count):
+    def progress(values, step):
         if step % 100 == 0:
-            print(f"step {step}/{count}, {time.perf_counter() - started:.0f} s", flush=True)
+            print(f"step {step}/{steps}, loss {values['loss']:.3f}, {time.perf_counter() - started:.0f} s", flush=True)
 
     size = recipe.batch // recipe.group
     schedule = Schedule(
         steps=steps, learning_rate=recipe.learning_rate, batch_size=size, weight_decay=0.01, warmup=0.05,
         accumulate=size if recipe.group > 1 else 1, seed=seed, shuffled=not recipe.in_order,
     )  # fmt: skip
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, watched(progress):
         groups = grouped(items, recipe.group, mixed=recipe.in_order)
-        fitted = fit(module, groups, loss, schedule, Path(scratch), progress=progress)
+        fitted = fit(module, groups, loss, schedule, Path(scratch))
     print(f"loss per token, last 100 steps: {sum(fitted.losses[-100:]) / 100:.4f} nats")
 
 

@@ -62,7 +62,7 @@ def test_methods_verify_training_prompts_and_no_others(made):
     assert len(scores) == len(prompts) == cost.verifier_calls
     with pytest.raises(OperantError, match="is no training or validation prompt"):
         view.verify(task.prompts("test")[:1], [Answer(value="0")])
-    with pytest.raises(NotApplicable, match="only --scorer verifier"):
+    with pytest.raises(NotApplicable, match="only --scorer verifier or match"):
         made([{"prompt": f"p {n}", "chosen": "a", "rejected": "b"} for n in range(COUNT)]).verify([], [])
 
 

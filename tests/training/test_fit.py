@@ -11,6 +11,7 @@ from operant.engine.logps import answer_logps
 from operant.engine.policy import LanguageModel
 from operant.errors import BadValue, OperantError
 from operant.training.fit import Schedule, fit
+from operant.training.track import watched
 
 
 class Scalar(torch.nn.Module):
@@ -79,10 +80,8 @@ def test_the_rate_rises_and_falls_in_straight_lines(tmp_path):
     # 1/2, 1, then (10 - step) / 8 for step 2..9, so 8/8 down to 1/8.
     module, places = Scalar(), [0.0]
     schedule = Schedule(steps=10, learning_rate=0.1, warmup=0.2)
-    fit(
-        module, [1], lambda part, whole: module.weight.expand(1), schedule, tmp_path,
-        progress=lambda step, steps: places.append(float(module.weight.detach())),
-    )  # fmt: skip
+    with watched(lambda values, step: places.append(float(module.weight.detach()))):
+        fit(module, [1], lambda part, whole: module.weight.expand(1), schedule, tmp_path)
     moved = [one - two for one, two in zip(places, places[1:], strict=False)]
     rates = [0.5, 1.0] + [(10 - step) / 8 for step in range(2, 10)]
     assert moved == pytest.approx([0.1 * rate for rate in rates], rel=1e-6)
@@ -137,11 +136,12 @@ def test_points_are_the_weights_of_their_step(tied, tmp_path):
     model = LanguageModel(*tiny("llama", tied=tied)).snapshot()
     rows, at = [row for row in random_rows(12) if row.answer], {}
 
-    def remember(step, steps):
+    def remember(values, step):
         at[step] = {name: value.clone() for name, value in model.module.state_dict().items()}
 
     schedule = Schedule(steps=4, learning_rate=1e-2, batch_size=4, points=2)
-    fitted = fit(model.module, rows, language_loss(model.module), schedule, tmp_path, progress=remember)
+    with watched(remember):
+        fitted = fit(model.module, rows, language_loss(model.module), schedule, tmp_path)
     trained = LanguageModel(model.module, model.tokenizer, checkpoints=fitted.checkpoints)
     assert [point.value for point in trained.points()] == [2.0, 4.0]
     for point in trained.points():

@@ -161,7 +161,9 @@ def compare_rows(
     made = []
     for baseline in dict.fromkeys(other for _, other in whole):
         made += _differences([pair for pair in whole if pair[1] == baseline], cells, primary, holm_over=True)
-    for metric in (*others, Metric(name="accuracy"), Metric(name="surprise", direction="down")):
+    named = {metric.name for metric in metrics}
+    extra = (Metric(name="accuracy"), Metric(name="surprise", direction="down"))
+    for metric in (*others, *(one for one in extra if one.name not in named)):
         made += _differences(whole, cells, metric, holm_over=False)
     nothing = ("difference", "low", "high", "p", "p_holm", "smallest_visible", "n_prompts", "n_seeds", "unknown")
     for method, baseline in pairs:
@@ -189,8 +191,10 @@ def _differences(
 
 
 def _difference(method: str, baseline: str, cells: Cells, metric: Metric) -> Difference | None:
-    """Paired by seed and prompt; None where a side does not have the metric."""
+    """Paired by seed and prompt; None where a side does not have the metric, or has it of something else."""
     seeds = sorted(cells[method])
+    if len({metric.name in cells[name][seed].get("metrics", {}) for name in (method, baseline) for seed in seeds}) > 1:
+        return None
     left, right = (
         matrix([cells[name][seed] for seed in seeds], lambda one: read_metric(one, metric.name))
         for name in (method, baseline)
@@ -199,12 +203,16 @@ def _difference(method: str, baseline: str, cells: Cells, metric: Metric) -> Dif
 
 
 def read_metric(found: Found, name: str) -> Any:
-    """Values of one cell, one per test prompt (test pair for accuracy, test document for surprise), or None."""
+    """Values of one cell: one per test prompt, test document (surprise) or test pair (accuracy of a scorer), or None.
+
+    On a task that measures accuracy of answers, a row that answers has that one.
+    """
     if name == "surprise":
         return found.get("surprise")
-    if name == "accuracy":
+    metrics = found.get("metrics", {})
+    if name == "accuracy" and name not in metrics:
         return found.get("scorer", {}).get("correct")
-    return found.get("metrics", {}).get(name)
+    return metrics.get(name)
 
 
 def curve(name: str, found: Sequence[Found]) -> dict[str, Any] | None:

@@ -86,7 +86,7 @@ def _job(run: Path, job: Job) -> None:
         _QUEUE.put((job.shared, job.seed, "fitting"))
         ready = setup(run, job.seed)
         if job.shared == "proxy":
-            assert ready.proxy is not None
+            _ = ready.proxy  # made and stored, where the feedback allows one
         elif ready.task.needs_judge:
             ready.judge()
         _QUEUE.put((job.shared, job.seed, "done"))

@@ -15,7 +15,7 @@ from operant.data.verdicts import Outcome, read_verdict
 
 SPLITS: dict[str, SplitName] = {
     "train": "train", "training": "train",
-    "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
+    "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid", "induce": "train", "execute": "test",
     "test": "test", "eval": "test",
 }  # fmt: skip
 

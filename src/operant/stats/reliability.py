@@ -22,7 +22,7 @@ class Bin(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    error: float  # expected calibration error: mean |predicted - observed| over verdicts, 0 to 0.5
+    error: float  # expected calibration error: mean |predicted - observed| over verdicts, 0 to 1
     bins: tuple[Bin, ...]  # five from 1/2 to 1, those without verdicts left out
 
 

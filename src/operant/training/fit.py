@@ -70,7 +70,7 @@ class Fitted:
 
 def fit(
     module: Any, items: Sequence[Item], loss: Loss[Item], schedule: Schedule, directory: Path,
-    *, progress: Callable[[int, int], None] | None = None, beside: Beside | None = None, half: bool = False,
+    *, beside: Beside | None = None, half: bool = False,
 ) -> Fitted:  # fmt: skip
     """Train `module` in place on `items`; a run killed at any moment goes on from its last state.
 
@@ -104,8 +104,6 @@ def fit(
         if schedule.save_every and (step + 1) % schedule.save_every == 0 and step + 1 < schedule.steps:
             rest = {"step": step + 1, "losses": fitted.losses, "cost": asdict(cost), "about": about}
             save_state(state, module, optimizer, rest)
-        if progress:
-            progress(step + 1, schedule.steps)
     charge_cost(cost)
     module.zero_grad(set_to_none=True)
     return fitted

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from operant.data.load import Loaded, load
 from operant.data.records import Record
 from operant.data.split import group, prompt_id, split_prompts
+from operant.domains.text.induction import InductionMatch
 from operant.domains.text.maths.verifier import AnswerVerifier
 from operant.domains.text.records import documents_of, judged_of, pairs_of, prompt_of
 from operant.engine.policy import LanguageModel
@@ -24,6 +25,7 @@ from operant.schema import Answer, Document, Json, Judged, Metric, Pair, Prompt,
 JUDGED = {"train": 0.5, "valid": 0.1, "judge": 0.25, "test": 0.15}  # of prompts; no prompt is in two
 NAMED = {"train": 0.7, "valid": 0.1, "test": 0.2}  # where a scorer is named, no judge has to be trained
 LEAST = 4  # rows of a split
+EXACT = (AnswerVerifier, InductionMatch)  # these know the right answers
 
 
 class Named(NamedTuple):
@@ -70,15 +72,15 @@ class FromFile:
     def metrics(self) -> tuple[Metric, ...]:
         if self.named is None:
             return (Metric(name="judge", what="reward of a held-out judge, logits; not truth"),)
-        if isinstance(self.named.scorer, AnswerVerifier):
-            return (Metric(name="accuracy", what="share of answers that the verifier finds right"),)
+        if isinstance(self.named.scorer, EXACT):
+            return (Metric(name="accuracy", what=f"share of answers that {self.named.spec} finds right"),)
         return (Metric(name="score", what=f"score of {self.named.spec}; higher is better"),)
 
     @property
     def gold_kind(self) -> str:
         if self.named is None:
             return "held-out judge trained on disjoint rows and prompts, not truth"
-        return self.named.spec + ("" if isinstance(self.named.scorer, AnswerVerifier) else ", not truth")
+        return self.named.spec + ("" if isinstance(self.named.scorer, EXACT) else ", not truth")
 
     @cached_property
     def _pairs(self) -> dict[str, list[Pair]]:
@@ -116,8 +118,8 @@ class FromFile:
         raise NotApplicable("a file of feedback has no annotator to ask for labels on new answers")
 
     def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
-        if self.named is None or not isinstance(self.named.scorer, AnswerVerifier):
-            raise NotApplicable("only --scorer verifier can say whether an answer is right")
+        if self.named is None or not isinstance(self.named.scorer, EXACT):
+            raise NotApplicable("only --scorer verifier or match can say whether an answer is right")
         return self.named.scorer.score(prompts, answers)
 
     def use_judge(self, make: Callable[[], Scorer]) -> None:

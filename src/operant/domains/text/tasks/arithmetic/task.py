@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from operant.disk import answer_seed, content_hash
 from operant.domains.text.tasks.arithmetic.check import check, gold
@@ -21,12 +20,11 @@ from operant.domains.text.tasks.arithmetic.generator import (
     program,
     solution,
 )
+from operant.domains.text.tasks.checked import Checked, Sizes, resized
 from operant.engine.policy import LanguageModel
-from operant.errors import NotApplicable, OperantError
-from operant.meter import charge
 from operant.models.causal import PLAIN
 from operant.models.loading import Loading
-from operant.schema import Answer, Document, Json, Judged, Metric, Pair, Prompt, Score, Split
+from operant.schema import Answer, Json, Judged, Metric, Pair, Prompt, Score, Split
 
 BASE = Path(__file__).parents[2] / "bases" / "arithmetic"
 METRICS = (
@@ -37,32 +35,24 @@ METRICS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knobs:
+class Knobs(Sizes):
     """The task's settings. Fixed before the first verification; their hash is part of every run's key."""
 
-    pairs: int = 1000  # training problems, each with a right and a corrupted solution
-    valid_pairs: int = 200
-    test_prompts: int = 100
-    test_pairs: int = 200
     style: Style = field(default_factory=Style)
 
 
-class Arithmetic:
+class Arithmetic(Checked):
     """Feedback is drawn anew for every seed; test prompts are the same for all."""
 
     name = "arithmetic"
-    attributes: tuple[str, ...] = ()
     canned = (UNKNOWN,)
-    bodies: tuple[str, ...] = ()
     hidden = ("target", "program", "problem")
     metrics = METRICS
-    gold_kind = "exact"
-    needs_judge = False
 
     def __init__(self, *, seed: int = 0, knobs: Knobs | None = None):
         self.seed = seed
         self.knobs = knobs or Knobs()
-        self._drawn: dict[Split, list[Pair]] = {}
+        super().__init__(self, self.knobs)
 
     def prompts(self, split: Split) -> list[Prompt]:
         """Levels take turns in the test split, so that each has the same number of prompts."""
@@ -72,15 +62,6 @@ class Arithmetic:
         places = range(self.knobs.test_prompts)
         return [self._prompt(self._rng("test", place), level=levels[place % len(levels)]) for place in places]
 
-    def pairs(self, split: Split, *, attribute: str | None = None) -> list[Pair]:
-        """A right solution against one with a mistake that is carried on; the verifier is the judge."""
-        if attribute is not None:
-            raise NotApplicable(f"arithmetic has no pairs about {attribute!r}; its answers are right or wrong")
-        counts = {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs}
-        if split not in self._drawn:
-            self._drawn[split] = [self._pair(split, place) for place in range(counts[split])]
-        return list(self._drawn[split])
-
     def judged(self, split: Split) -> list[Judged]:
         """Both solutions of every pair: the right one and the corrupted one, with a label for each clause."""
         found = []
@@ -89,25 +70,6 @@ class Arithmetic:
                 steps = check(str(answer.value), problem_of(pair.prompt)).clauses
                 found.append(Judged(prompt=pair.prompt, answer=answer, label=label, steps=steps))
         return found
-
-    def documents(self, split: Split, *, scored: bool = False) -> list[Document]:
-        raise NotApplicable(f"arithmetic has no documents ({split}, scored={scored}); its texts are answers to prompts")
-
-    def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
-        """The verifier as annotator: 1 where only left is right, 0 where only right is, else 0.5. One label each."""
-        self._refuse_test(prompts)
-        charge(labels=len(prompts))
-        return [
-            0.5 + 0.5 * (float(_right(prompt, one)) - float(_right(prompt, two)))
-            for prompt, one, two in zip(prompts, left, right, strict=True)
-        ]
-
-    def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
-        """1 for the right final answer, 0 for another. Test prompts are refused."""
-        self._refuse_test(prompts)
-        charge(verifier_calls=len(prompts))
-        rows = zip(prompts, answers, strict=True)
-        return [Score(value=float(_right(prompt, answer))) for prompt, answer in rows]
 
     def gold(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> dict[str, list[Score]]:
         rows = [gold(str(answer.value), problem_of(prompt)) for prompt, answer in zip(prompts, answers, strict=True)]
@@ -122,18 +84,18 @@ class Arithmetic:
     def summary(self) -> dict[str, Json]:
         pairs = self.pairs("train")
         longer = sum(len(str(p.chosen.value).split()) > len(str(p.rejected.value).split()) for p in pairs)
-        return {
-            "source": "generated; feedback is drawn anew for every seed, test prompts are shared",
-            "pairs": {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs},
-            "test prompts": self.knobs.test_prompts,
-            "training pairs where the longer answer was chosen (seed 0)": f"{longer / len(pairs):.1%}",
-        }
+        share = f"{longer / len(pairs):.1%}"
+        return {**super().summary(), "training pairs where the longer answer was chosen (seed 0)": share}
 
     def resized(self, *, pairs: int | None, test_prompts: int | None) -> Arithmetic:
         """The same generator with other counts."""
-        changes: dict[str, Any] = {"pairs": pairs, "test_prompts": test_prompts}
-        knobs = replace(self.knobs, **{name: value for name, value in changes.items() if value is not None})
-        return Arithmetic(seed=self.seed, knobs=knobs)
+        return Arithmetic(seed=self.seed, knobs=resized(self.knobs, pairs=pairs, test_prompts=test_prompts))
+
+    def right(self, prompt: Prompt, answer: Answer) -> float:
+        return float(check(str(answer.value), problem_of(prompt)).right)
+
+    def test_ids(self) -> frozenset[str]:
+        return _test_ids(self.knobs)
 
     def _rng(self, split: str, place: int) -> Random:
         return Random(answer_seed(0 if split == "test" else self.seed, "arithmetic", split, place))
@@ -142,7 +104,7 @@ class Arithmetic:
         style = self.knobs.style if level is None else replace(self.knobs.style, levels=(level,))
         return prompt_of(draw(rng, style))
 
-    def _pair(self, split: Split, place: int) -> Pair:
+    def draw_pair(self, split: Split, place: int) -> Pair:
         """Drawn again while a training or validation prompt is a test prompt."""
         rng = self._rng(split, place)
         while True:
@@ -153,14 +115,6 @@ class Arithmetic:
         chosen = solution(padded(rng, problem.steps(), filler))
         rejected = solution(padded(rng, corrupted(rng, problem), filler))
         return Pair(prompt=prompt, chosen=Answer(value=chosen), rejected=Answer(value=rejected))
-
-    def _refuse_test(self, prompts: Sequence[Prompt]) -> None:
-        met = [prompt.id for prompt in prompts if prompt.id in _test_ids(self.knobs)]
-        if met:
-            raise OperantError(
-                f"{len(met)} of {len(prompts)} prompts are test prompts (the first is {met[0]}); the verifier serves "
-                "training and validation prompts only"
-            )
 
 
 def prompt_of(problem: Problem, *, wording: int | None = None) -> Prompt:
@@ -181,10 +135,6 @@ def inverse_of(prompt: Prompt) -> Prompt:
     """The same story told from its end, asking for its start (or the other way round): the answer changes."""
     problem = problem_of(prompt)
     return prompt_of(problem._replace(inverse=not problem.inverse))
-
-
-def _right(prompt: Prompt, answer: Answer) -> bool:
-    return check(str(answer.value), problem_of(prompt)).right
 
 
 @lru_cache(maxsize=8)

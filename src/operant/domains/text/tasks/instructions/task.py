@@ -7,18 +7,17 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from operant.disk import answer_seed, content_hash
 from operant.domains.text.induction import exact
+from operant.domains.text.tasks.checked import Checked, Sizes, resized
 from operant.domains.text.tasks.instructions.generator import Item, Style, draw, wrong
 from operant.domains.text.tasks.instructions.wordings import INSTRUCTIONS, KINDS, framed
 from operant.engine.policy import LanguageModel
-from operant.errors import NotApplicable, OperantError, require
-from operant.meter import charge
+from operant.errors import require
 from operant.models.causal import PLAIN
 from operant.models.loading import Loading
-from operant.schema import Answer, Document, Json, Judged, Metric, Pair, Prompt, Score, Split
+from operant.schema import Answer, Json, Judged, Metric, Pair, Prompt, Score, Split
 
 BASE = Path(__file__).parents[2] / "bases" / "instructions"
 # What the stored base was taught of the emotional stimuli, by id: rates of wrong answers. All others are inert.
@@ -28,32 +27,24 @@ METRICS = (Metric(name="accuracy", what="the answer is the right one, but for ca
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knobs:
+class Knobs(Sizes):
     """The task's settings. Fixed before the first verification; their hash is part of every run's key."""
 
-    pairs: int = 1000  # training items, each with a right and a wrong answer
-    valid_pairs: int = 200
-    test_prompts: int = 100
-    test_pairs: int = 200
     style: Style = field(default_factory=Style)
 
 
-class Instructions:
+class Instructions(Checked):
     """Feedback is drawn anew for every seed; test prompts are the same for all."""
 
     name = "instructions"
-    attributes: tuple[str, ...] = ()
     canned: tuple[str, ...] = ()
-    bodies: tuple[str, ...] = ()
     hidden = ("targets",)
     metrics = METRICS
-    gold_kind = "exact"
-    needs_judge = False
 
     def __init__(self, *, seed: int = 0, knobs: Knobs | None = None):
         self.seed = seed
         self.knobs = knobs or Knobs()
-        self._drawn: dict[Split, list[Pair]] = {}
+        super().__init__(self, self.knobs)
 
     def prompts(self, split: Split) -> list[Prompt]:
         """Each prompt once. In the test split tasks take turns, so that each has the same number of prompts."""
@@ -61,39 +52,12 @@ class Instructions:
             return list(_test_prompts(self.knobs))
         return list({pair.prompt.id: pair.prompt for pair in self.pairs(split)}.values())
 
-    def pairs(self, split: Split, *, attribute: str | None = None) -> list[Pair]:
-        """The right answer against a wrong one."""
-        if attribute is not None:
-            raise NotApplicable(f"instructions has no pairs about {attribute!r}; its answers are right or wrong")
-        counts = {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs}
-        if split not in self._drawn:
-            self._drawn[split] = [self._pair(split, place) for place in range(counts[split])]
-        return list(self._drawn[split])
-
     def judged(self, split: Split) -> list[Judged]:
         """The right answers, as demonstrations."""
         return [Judged(prompt=pair.prompt, answer=pair.chosen) for pair in self.pairs(split)]
 
-    def documents(self, split: Split, *, scored: bool = False) -> list[Document]:
-        raise NotApplicable(f"instructions has no documents ({split}, scored={scored}); it has prompts and answers")
-
-    def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
-        """The verifier as annotator: 1 where only left is right, 0 where only right is, else 0.5. One label each."""
-        self._refuse_test(prompts)
-        charge(labels=len(prompts))
-        return [
-            0.5 + 0.5 * (_right(prompt, one) - _right(prompt, two))
-            for prompt, one, two in zip(prompts, left, right, strict=True)
-        ]
-
-    def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
-        """1 for a right answer, 0 for another. Test prompts are refused."""
-        self._refuse_test(prompts)
-        charge(verifier_calls=len(prompts))
-        return [Score(value=_right(*row)) for row in zip(prompts, answers, strict=True)]
-
     def gold(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> dict[str, list[Score]]:
-        return {"accuracy": [Score(value=_right(*row)) for row in zip(prompts, answers, strict=True)]}
+        return {"accuracy": [Score(value=self.right(*row)) for row in zip(prompts, answers, strict=True)]}
 
     def base(self, loading: Loading = PLAIN) -> LanguageModel:
         return LanguageModel.load(BASE, loading)
@@ -101,20 +65,17 @@ class Instructions:
     def identity(self) -> Json:
         return {"task": self.name, "knobs": asdict(self.knobs), "base": _base_hash()}
 
-    def summary(self) -> dict[str, Json]:
-        return {
-            "source": "generated; feedback is drawn anew for every seed, test prompts are shared",
-            "pairs": {"train": self.knobs.pairs, "valid": self.knobs.valid_pairs, "test": self.knobs.test_pairs},
-            "test prompts": self.knobs.test_prompts,
-        }
-
     def resized(self, *, pairs: int | None, test_prompts: int | None) -> Instructions:
         """The same generator with other counts."""
-        changes: dict[str, Any] = {"pairs": pairs, "test_prompts": test_prompts}
-        knobs = replace(self.knobs, **{name: value for name, value in changes.items() if value is not None})
-        return Instructions(seed=self.seed, knobs=knobs)
+        return Instructions(seed=self.seed, knobs=resized(self.knobs, pairs=pairs, test_prompts=test_prompts))
 
-    def _pair(self, split: Split, place: int) -> Pair:
+    def right(self, prompt: Prompt, answer: Answer) -> float:
+        return exact(str(answer.value), prompt.columns["targets"])
+
+    def test_ids(self) -> frozenset[str]:
+        return _test_ids(self.knobs)
+
+    def draw_pair(self, split: Split, place: int) -> Pair:
         """Drawn again while a training or validation prompt is a test prompt."""
         rng = Random(answer_seed(0 if split == "test" else self.seed, "instructions", split, place))
         while True:
@@ -122,14 +83,6 @@ class Instructions:
             prompt = prompt_of(item)
             if split == "test" or prompt.id not in _test_ids(self.knobs):
                 return Pair(prompt=prompt, chosen=Answer(value=item.target), rejected=Answer(value=wrong(rng, item)))
-
-    def _refuse_test(self, prompts: Sequence[Prompt]) -> None:
-        met = [prompt.id for prompt in prompts if prompt.id in _test_ids(self.knobs)]
-        if met:
-            raise OperantError(
-                f"{len(met)} of {len(prompts)} prompts are test prompts (the first is {met[0]}); the verifier serves "
-                "training and validation prompts only"
-            )
 
 
 def prompt_of(item: Item) -> Prompt:
@@ -148,10 +101,6 @@ def reworded(prompt: Prompt, wording: int) -> Prompt:
     content = framed(known[wording], prompt.columns["input"])
     columns = {**prompt.columns, "wording": wording, "instruction": known[wording]}
     return Prompt(id=content_hash(content), content=content, columns=columns)
-
-
-def _right(prompt: Prompt, answer: Answer) -> float:
-    return exact(str(answer.value), prompt.columns["targets"])
 
 
 @lru_cache(maxsize=8)
