@@ -141,3 +141,10 @@ def test_advice_names_the_best_of_those_that_beat_base():
     assert winner(report) == "slow" and "5 answers" in advice(report)[1]
     report["comparisons"] = []
     assert winner(report) is None and "Nothing to recommend" in advice(report)[0]
+
+
+@pytest.mark.parametrize("kind, doubted", [("exact", False), ("verifier", False), ("held-out judge, not truth", True)])
+def test_only_a_substitute_for_gold_is_doubted(kind, doubted):
+    report = {"task": {"primary": "quality", "gold_kind": kind}, "seeds": 3, "curves": [], "rows": [],
+              "comparisons": [], "break_even": []}  # fmt: skip
+    assert (f"gold is a {kind}" in advice(report)[2]) is doubted

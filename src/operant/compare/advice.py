@@ -70,7 +70,7 @@ def _distrust(report: Report) -> str:
     few = report["seeds"] < 3
     if few:
         warnings.append(f"{report['seeds']} seed(s): intervals hold for these seeds only")
-    if report["task"]["gold_kind"] != "exact":
+    if "not truth" in report["task"]["gold_kind"]:
         warnings.append(f"gold is a {report['task']['gold_kind']}")
     return "; ".join(warnings) + "." if warnings else "Nothing stood out; still read the answers that got worse."
 

@@ -10,11 +10,11 @@ from operant.conditioning.text import Ids, prefixed
 from operant.disk import read_json, write_json
 from operant.engine.guided import mixed_kls, mixed_logps
 from operant.engine.mix import Part
-from operant.engine.policy import LanguageModel, as_answer
+from operant.engine.policy import LanguageModel, as_answer, loading_of
 from operant.engine.sampler import Asked, sample_mixed
 from operant.models.loading import Loading
 from operant.models.text import Encoded, encode, encode_answer, encode_prompt, stop_ids
-from operant.schema import KL, Answer, Decoding, Point, Prompt
+from operant.schema import KL, Answer, Decoding, Point, Policy, Products, Prompt
 
 ABOUT = "conditioned.json"
 
@@ -88,3 +88,11 @@ class Conditioned:
         about = read_json(directory / ABOUT)
         model = LanguageModel.load(directory, loading)
         return cls(model, before=about["before"], after=about["after"], banned=frozenset(about["banned"]))
+
+
+def load_conditioned(config: Any, directory: Path, base: Policy) -> Products:
+    """A method whose product is a trained policy, conditioned or plain."""
+    assert config is not None
+    where = directory / "generator"
+    kind = Conditioned if (where / ABOUT).is_file() else LanguageModel
+    return Products(generator=kind.load(where, loading_of(base)))

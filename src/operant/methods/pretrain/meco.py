@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from torch import Tensor
 
 from operant.card import Card, Claim, Method
-from operant.conditioning.conditioned import ABOUT, Conditioned
+from operant.conditioning.conditioned import Conditioned, load_conditioned
 from operant.conditioning.text import ConditionedRow, conditioned_rows, learnt_logps, prefix_ids
-from operant.engine.policy import loading_of
 from operant.errors import OperantError, require
 from operant.objectives.likelihood import answer_nll_batch_mean
-from operant.schema import Bench, Document, Policy, Products
+from operant.schema import Bench, Document, Products
 from operant.training.budgeted import PolicyFit
 from operant.training.pairs import pass_flops
-from operant.training.products import load_policy
 from operant.training.texts import Phase, fit_phases, parted, scratch
 
 UNKNOWN = "unknown"  # stands for a missing source
@@ -92,16 +89,10 @@ def run(config: Config, bench: Bench) -> Products:
     return Products(generator=Conditioned(model, before=prefix_ids(model.tokenizer, text, max_length=bench.max_length)))
 
 
-def load(config: Config, directory: Path, base: Policy) -> Products:
-    if not (directory / "generator" / ABOUT).is_file():
-        return load_policy(config, directory, base)
-    return Products(generator=Conditioned.load(directory / "generator", loading_of(base)))
-
-
 METHOD = Method(
     Config,
     run,
-    load,
+    load_conditioned,
     Card(
         slug="meco",
         family="pretrain",

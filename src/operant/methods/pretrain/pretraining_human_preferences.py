@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Literal
 
@@ -16,17 +15,16 @@ import torch
 from torch import Tensor
 
 from operant.card import Card, Claim, Method
-from operant.conditioning.conditioned import ABOUT, Conditioned
+from operant.conditioning.conditioned import Conditioned, load_conditioned
 from operant.conditioning.text import ConditionedRow, Tags, conditioned_rows, drawn_tags, learnt_logps
 from operant.engine.policy import LanguageModel, loading_of
 from operant.errors import OperantError, require
 from operant.models.vocabulary import grown
 from operant.objectives.likelihood import answer_nll_batch_mean
 from operant.objectives.weighted import unlikelihood_batch_mean
-from operant.schema import Bench, Document, Policy, Products
+from operant.schema import Bench, Document, Products
 from operant.training.budgeted import PolicyFit
 from operant.training.pairs import pass_flops
-from operant.training.products import load_policy
 from operant.training.texts import Phase, fit_phases, parted, scratch
 
 ALIGNED, MISALIGNED = "<|aligned|>", "<|misaligned|>"
@@ -172,16 +170,10 @@ def answering(config: Config, model: LanguageModel) -> Any:
     return Conditioned(model, after=after, banned=frozenset({good, bad}))
 
 
-def load(config: Config, directory: Path, base: Policy) -> Products:
-    if not (directory / "generator" / ABOUT).is_file():
-        return load_policy(config, directory, base)
-    return Products(generator=Conditioned.load(directory / "generator", loading_of(base)))
-
-
 METHOD = Method(
     Config,
     run,
-    load,
+    load_conditioned,
     Card(
         slug="pretraining-human-preferences",
         family="pretrain",
