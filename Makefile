@@ -2,7 +2,9 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 RUN := .venv/bin/python
-CLAIMING := sft dpo bradley-terry best-of-n regularized-preference-optimization transform-combine-rewards
+CLAIMING := sft dpo bradley-terry best-of-n regularized-preference-optimization transform-combine-rewards \
+	sparsepo genarm args dpo-delta reward-ensembles reward-augmented-data pretraining-human-preferences meco \
+	emotion-prompt
 # One torch thread a process: two collapse as soon as the other core is busy.
 export OMP_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
