@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from transformers import AutoModelForCausalLM
 
 import tiny
@@ -102,6 +103,13 @@ def test_trackers_are_checked_before_training():
         check_trackers(["tensorbord"])
     with pytest.raises(MissingExtra, match="mlflow is not installed"):
         check_trackers(["mlflow"])
+
+
+def test_a_generator_comes_back_in_the_precision_of_its_run(data, tmp_path):
+    out = trained(data, tmp_path / "out", dtype="bfloat16")
+    again = load_generator(out)
+    assert {weight.dtype for weight in again.module.parameters()} == {torch.bfloat16}
+    assert again.loading.dtype == "bfloat16"
 
 
 def test_adapters_or_merged_weights_give_the_same_answers(data, tmp_path):

@@ -1,13 +1,15 @@
 """The rules of a comparison: budget, tuning grid, verdicts of claims, what methods may see, who pays."""
 
+from dataclasses import replace
+
 import pytest
 
 from operant.card import Card, Claim
-from operant.compare.advice import advice, break_even, overoptimised, winner
+from operant.compare.advice import _distrust, advice, break_even, overoptimised, winner
 from operant.compare.bench import View, no_cycle
 from operant.compare.budget import BudgetExceeded, Ceiling
 from operant.compare.options import Options
-from operant.compare.rows import config_json, config_of, parse_rows
+from operant.compare.rows import Row, config_json, config_of, parse_rows
 from operant.compare.tuning import grid
 from operant.compare.verify import judge, verdict_of
 from operant.domains.text.tasks.reviews import Knobs, Reviews
@@ -148,3 +150,30 @@ def test_only_a_substitute_for_gold_is_doubted(kind, doubted):
     report = {"task": {"primary": "quality", "gold_kind": kind}, "seeds": 3, "curves": [], "rows": [],
               "comparisons": [], "break_even": []}  # fmt: skip
     assert (f"gold is a {kind}" in advice(report)[2]) is doubted
+
+
+def test_adapters_learn_ten_times_as_fast_unless_the_row_says_otherwise():
+    method, row = load("dpo"), Row(name="dpo", slug="dpo", settings={})
+    full = Options(methods=("dpo",), task="reviews")
+    lora = replace(full, lora=4)
+    for small, rate in ((False, 5e-7), (True, 1e-4)):
+        assert config_of(method, row, full, small=small).learning_rate == rate
+        assert config_of(method, row, lora, small=small).learning_rate == pytest.approx(10 * rate)
+    own = Row(name="dpo:learning_rate=1e-3", slug="dpo", settings={"learning_rate": 1e-3})
+    assert config_of(method, own, lora, small=True).learning_rate == 1e-3
+    assert config_of(method, row, lora, small=True, chosen={"learning_rate": 2e-3}).learning_rate == 2e-3
+
+
+@pytest.mark.parametrize("words, doubted", [(4.0, True), (9.0, False), (21.0, True)])
+def test_a_judge_that_likes_odd_lengths_is_doubted(words, doubted):
+    # base writes 10 words: below 5 and above 20 are odd
+    rows = [{"method": name, "seed": None, "status": "done", "length": {"mean": mean}, "scorer": None, "slug": name}
+            for name, mean in (("base", 10.0), ("dpo", words))]  # fmt: skip
+    judged = {"method": "dpo", "baseline": "base", "metric": "judge", "verdict": "better", "difference": 2.0}
+    report = {
+        "rows": rows, "comparisons": [judged], "curves": [], "seeds": 5,
+        "task": {"primary": "judge", "gold_kind": "held-out judge, not truth"},
+    }  # fmt: skip
+    assert ("the judge may be gamed" in _distrust(report)) == doubted
+    exact = {**report, "task": {"primary": "judge", "gold_kind": "exact"}}
+    assert "gamed" not in _distrust(exact)

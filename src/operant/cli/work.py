@@ -53,14 +53,14 @@ def run_answer(
 
 def _generator(run: Path | None, row: str, model: str | None, seed: int) -> Generator:
     if run is not None:
-        options = read_json(_there(run / "run.json"))["options"]
-        names = {one.name: one for one in parse_rows(Options.from_json(options))}
+        options = Options.from_json(read_json(_there(run / "run.json"))["options"])
+        names = {one.name: one for one in parse_rows(options)}
         if row not in names:
             raise UnknownName(f"row of {run}", row, names)
         directory = run / "models" / f"{names[row].key}-{seed}"
         if not (directory / "product.json").is_file():
             raise OperantError(f"{row} was not kept in {run}; run the comparison with --keep all")
-        return load_generator(directory, base=options["model"])
+        return load_generator(directory, base=options.model)
     if model is None:
         raise OperantError("give --run with --row, or --model")
     if (Path(model) / "product.json").is_file():

@@ -66,7 +66,7 @@ def _volume(report: Report) -> str:
 
 
 def _distrust(report: Report) -> str:
-    warnings = overoptimised(report) + _weak_scorers(report)
+    warnings = overoptimised(report) + _odd_lengths(report) + _weak_scorers(report)
     few = report["seeds"] < 3
     if few:
         warnings.append(f"{report['seeds']} seed(s): intervals hold for these seeds only")
@@ -91,6 +91,18 @@ def overoptimised(report: Report) -> list[str]:
                 f"{curve['method']} past {curve['knob']} {peak['value']:g} (proxy {rose:+.2f}, gold {-fell:+.2f}{sure})"
             )
     return found
+
+
+def _odd_lengths(report: Report) -> list[str]:
+    """Where gold is a judge: rows it likes whose answers are less than half, or more than twice, as long as base's."""
+    lengths = {row["method"]: row["length"]["mean"] for row in whole_rows(report) if row.get("length")}
+    usual = lengths.get(BASE)
+    if not usual or "not truth" not in report["task"]["gold_kind"]:
+        return []
+    return [
+        f"{name} (answers of {lengths[name]:.0f} words, base's {usual:.0f}; the judge may be gamed)"
+        for name in sorted(better(report)) if name in lengths and not usual / 2 <= lengths[name] <= usual * 2
+    ]  # fmt: skip
 
 
 def _weak_scorers(report: Report) -> list[str]:

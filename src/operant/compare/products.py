@@ -14,6 +14,7 @@ from operant.engine.policy import LanguageModel
 from operant.errors import OperantError
 from operant.meter import Cost, charge_cost, metered
 from operant.methods import load
+from operant.models.loading import Loading
 from operant.schema import Bench, Finding, Generator, Policy, Products
 
 
@@ -64,14 +65,18 @@ def charge_made(directory: Path) -> None:
 
 
 def load_generator(directory: Path, *, base: str | None = None) -> Generator:
-    """The generator that a method saved, on the base that lies beside it, or else `base`."""
+    """The generator that a method saved, on the base that lies beside it, or else `base`.
+
+    In the precision of its run: in another the same seed gives other answers.
+    """
     about = read_json(directory / "product.json")
+    loading = Loading(dtype=about.get("dtype", "float32"))
     method = load(about["slug"])
     config = method.config(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()})
     inside = next((p for p in (directory / "generator/base", directory / "generator") if p.is_dir()), base)
     if inside is None:
         raise OperantError(f"{directory} holds no generator; {about['slug']} hands over a scorer")
-    generator = method.load(config, directory, LanguageModel.load(inside)).generator
+    generator = method.load(config, directory, LanguageModel.load(inside, loading)).generator
     if generator is None:
         raise OperantError(f"{about['slug']} hands over a scorer, which answers nothing; use `operant score`")
     return generator

@@ -13,6 +13,7 @@ from operant.errors import BadValue, OperantError, UnknownName
 from operant.methods import card, load
 
 SMALL = 20_000_000  # parameters below which a card's settings for small models apply
+LORA_RATE = 10.0  # times the learning rate of all weights; Schulman 2025, LoRA without regret
 SAMPLES = ("n", "candidates")  # settings that --best-of decides unless the row does
 
 
@@ -42,11 +43,17 @@ def parse_rows(options: Options) -> list[Row]:
 
 
 def config_of(method: Method, row: Row, options: Options, *, small: bool, chosen: dict[str, Any] | None = None) -> Any:
-    """Defaults, then settings for small models, then --best-of and --points, then tuning, then the row's own."""
+    """Defaults, then settings for small models, then --best-of and --points, then tuning, then the row's own.
+
+    Where adapters are trained, the default learning rate is that of all weights times LORA_RATE.
+    """
     known = {field.name for field in dataclasses.fields(method.config)}
     values = dict(method.card.tiny) if small else {}
     values |= {name: options.best_of for name in SAMPLES if name in known and options.best_of}
     values |= {name: getattr(options, name) for name in ("points", "max_tokens") if name in known}
+    if options.lora and "learning_rate" in known:
+        rate = values.get("learning_rate", getattr(method.config, "learning_rate", None))
+        values |= {"learning_rate": rate * LORA_RATE} if rate else {}
     values |= (chosen or {}) | row.settings
     for name in values:
         if name not in known:
