@@ -2,7 +2,7 @@
 
 import pytest
 
-from operant.compare.aggregate import compare_rows, make_row, over_seeds
+from operant.compare.aggregate import cell_of, compare_rows, make_row, over_seeds
 from operant.compare.examples import slices, worse
 from operant.compare.rows import Row
 from operant.schema import Metric, Prompt
@@ -76,3 +76,16 @@ def test_slices_need_few_values_and_enough_prompts():
     found = slices(prompts, whole, "quality")
     assert [(one["column"], one["value"]) for one in found] == [("kind", "a"), ("kind", "b")]
     assert [one["gold"]["mean"] for one in found] == [(0 + 2 + 4 + 6 + 8) / 5, (1 + 3 + 5 + 7 + 9) / 5]
+
+
+def test_right_or_wrong_answers_of_one_seed_have_an_exact_interval():
+    # 0 of 40: low 0, and high where (1 - p)^40 = 0.025; one of 40 stays within 0..1
+    none = cell_of([{"v": [0.0] * 40}], lambda one: one["v"])
+    assert (none["mean"], none["low"]) == (0.0, 0.0)
+    assert none["high"] == pytest.approx(1 - 0.025 ** (1 / 40))
+    one = cell_of([{"v": [1.0] + [0.0] * 39 + [None]}], lambda found: found["v"])
+    assert 0 < one["low"] < one["mean"] == 1 / 40 < one["high"] < 0.2
+    assert one["unknown"] == 1
+    # values that are not right or wrong keep the interval of the mean
+    other = cell_of([{"v": [0.0, 0.5, 1.0]}], lambda found: found["v"])
+    assert other["low"] < 0

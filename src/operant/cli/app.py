@@ -130,11 +130,14 @@ def answer(
     n: Annotated[int, _flag("answers per prompt", "-n")] = 1,
     max_tokens: Annotated[int, _flag("tokens of an answer")] = 24,
     temperature: float = 1.0,
+    chat: Annotated[bool, typer.Option("--chat", help="prompts are messages: use the model's chat template")] = False,
 ) -> None:
     """Answer prompts with a model, or with a row of a comparison."""
     from operant.cli.work import run_answer
 
-    run_answer(prompt, run=run, row=row, model=model, seed=seed, n=n, max_tokens=max_tokens, temperature=temperature)
+    run_answer(
+        prompt, run=run, row=row, model=model, seed=seed, n=n, max_tokens=max_tokens, temperature=temperature, chat=chat
+    )
 
 
 @app.command()

@@ -38,13 +38,14 @@ def run_train(flags: dict[str, Any], *, seed: int, out: Path, aside: Aside) -> N
 
 def run_answer(
     prompts: list[str] | None, *, run: Path | None, row: str, model: str | None, seed: int, n: int,
-    max_tokens: int, temperature: float,
+    max_tokens: int, temperature: float, chat: bool,
 ) -> None:  # fmt: skip
     """Print one answer a line."""
     torch.set_num_threads(1)
     generator = _generator(run, row, model, seed)
     texts = prompts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    asked = [Prompt(id=content_hash(text), content=text) for text in texts]
+    contents = [({"role": "user", "content": text},) if chat else text for text in texts]
+    asked = [Prompt(id=content_hash(text), content=content) for text, content in zip(texts, contents, strict=True)]
     decoding = Decoding(max_tokens=max_tokens, temperature=temperature)
     for many in generator.answer(asked, n=n, decoding=decoding, seed=seed):
         for answer in many:

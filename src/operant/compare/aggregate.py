@@ -11,7 +11,7 @@ import numpy as np
 
 from operant.compare.rows import Row
 from operant.schema import Metric
-from operant.stats import Cell, Difference, best_of_n_curve, cell, holm, two_way, verdict
+from operant.stats import Cell, Difference, best_of_n_curve, cell, clopper_pearson, holm, two_way, verdict
 
 Found = dict[str, Any]  # what one cell's file holds
 Cells = dict[str, dict[int, Found]]  # row name -> seed -> found
@@ -32,7 +32,16 @@ def matrix(found: Sequence[Found], read: Callable[[Found], Any]) -> np.ndarray |
 
 def cell_of(found: Sequence[Found], read: Callable[[Found], Any]) -> dict[str, Any] | None:
     values = matrix(found, read)
-    return None if values is None else clean(cell(values))
+    return None if values is None else {**clean(cell(values)), **_exact(values)}
+
+
+def _exact(values: np.ndarray) -> dict[str, float]:
+    """The Clopper-Pearson interval of right-or-wrong values of one seed; the usual one leaves 0..1, or has no width."""
+    known = values[~np.isnan(values)]
+    if len(values) > 1 or not len(known) or not np.isin(known, (0.0, 1.0)).all():
+        return {}
+    low, high = clopper_pearson(int(known.sum()), len(known))
+    return {"low": float(low), "high": float(high)}
 
 
 def over_seeds(values: Sequence[float | None]) -> dict[str, Any]:
