@@ -194,6 +194,16 @@ def test_a_heavier_l1_leaves_more_tokens_out(tiny_run):
     assert shares[1] > shares[0]
 
 
+@pytest.mark.parametrize("settings", [{}, {"layers": "last"}, {"depth": 2}])
+def test_a_head_that_starts_at_one_leaves_no_token_out(tiny_bench, settings):
+    # a normed state times weights of variance 1 / (3 width) has variance 1/3; a tenth of that is 1 +- 0.06
+    for seed in range(3):
+        made = Masking(Config(start="ones", **settings), tiny_bench(seed=seed))
+        terms, masks = made.terms(tiny.base().module, rows())
+        kept = masks.reward[terms.mask].detach()
+        assert 0.6 < float(kept.min()) and float(kept.max()) < 1.4
+
+
 def test_two_heads_where_they_are_not_shared(tiny_bench):
     made = masking(tiny_bench, shared=False)
     _, masks = made.terms(policy(), rows())

@@ -40,6 +40,7 @@ class Config(PolicyFit):
     shared: bool = True  # one mask for rewards and KL; False: two heads (learned and binary only)
     layers: Literal["all", "last"] = "all"  # whose hidden states the head reads
     depth: Literal[1, 2] = 1  # linear layers of the head
+    start: Literal["random", "ones"] = "random"  # of the head; ones: masks around 1, where random ones may be dead
     l1_reward: float = 0.001  # weight of the mask's sum over tokens
     l1_kl: float = 0.001
     mask_weight_decay: float = 0.01
@@ -72,7 +73,7 @@ class Masking:
         self.heads = nn.ModuleList(
             SparseMask(
                 width=about.hidden_size, layers=about.num_hidden_layers, depth=config.depth,
-                last_only=config.layers == "last", seed=bench.seed + place,
+                last_only=config.layers == "last", seed=bench.seed + place, at_one=config.start == "ones",
             )
             for place in range((1 if config.shared else 2) if config.has_head else 0)
         ).to(next(self.reference.parameters()).device)  # fmt: skip
@@ -152,10 +153,12 @@ METHOD = Method(
         ),
         baselines=("base", "dpo", "sparsepo:mask=activations", "sparsepo:mask=random", "sparsepo:mask=ones"),
         search={"learning_rate": ("x1", "x0.5", "x2", "x4")},
-        tiny={"learning_rate": 1e-4},
+        tiny={"learning_rate": 1e-4, "start": "ones"},
         differs=(
             "one model of about 1M parameters",
             "dropout in the mask head (0.01 in the paper) is off, as everywhere here",
+            "on small models the head starts with masks around 1: from random weights most masks of a model of four "
+            "layers were 0 and stayed so (first attempt)",
             "the learning rate decays linearly; the paper's follows a cosine",
             "the random mask is drawn once for each answer, not anew at every step",
         ),

@@ -23,10 +23,12 @@ class SparseMask(nn.Module):
     """A ReLU head on the frozen reference's hidden states: exact zeros, no upper bound.
 
     a_l = ReLU(w_l LN(h_l) + b_l) for each layer l, one LN shared by all; m = ReLU(v [a_1 ... a_L]), v without bias.
+    Random weights are the released start. With few layers v may come out negative, and every mask is 0 for good;
+    `at_one` starts with masks around 1 instead.
     Source: SparsePO, arXiv:2410.05102, sec. 3.3, and its released mask models.
     """
 
-    def __init__(self, *, width: int, layers: int, depth: int, last_only: bool, seed: int):
+    def __init__(self, *, width: int, layers: int, depth: int, last_only: bool, seed: int, at_one: bool = False):
         super().__init__()
         self.last_only = last_only
         with torch.random.fork_rng(devices=[]):  # torch initialises from the global generator
@@ -34,6 +36,18 @@ class SparseMask(nn.Module):
             self.norm = nn.LayerNorm(width)
             self.heads = nn.ModuleList(_head(width, depth) for _ in range(1 if last_only else layers))
             self.mixer = None if last_only else nn.Linear(layers, 1, bias=False)
+        if at_one:
+            self._start_at_one()
+
+    @torch.no_grad()
+    def _start_at_one(self) -> None:
+        """Masks close to 1: as TDPO-1 at first, and no token is lost before anything was learnt."""
+        for head in self.heads:
+            last: Any = head if isinstance(head, nn.Linear) else head[-1]
+            last.weight.mul_(0.1)
+            last.bias.fill_(1.0)
+        if self.mixer is not None:
+            self.mixer.weight.fill_(1 / len(self.heads))
 
     def forward(self, hidden: Sequence[Tensor]) -> Tensor:
         """[rows, time] from one [rows, time, width] per layer."""
