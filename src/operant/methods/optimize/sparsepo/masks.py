@@ -43,7 +43,7 @@ class SparseMask(nn.Module):
     def _start_at_one(self) -> None:
         """Masks close to 1: as TDPO-1 at first, and no token is lost before anything was learnt."""
         for head in self.heads:
-            last: Any = head if isinstance(head, nn.Linear) else head[-1]
+            last: Any = list(head.modules())[-1]  # the linear layer that gives the mask
             last.weight.mul_(0.1)
             last.bias.fill_(1.0)
         if self.mixer is not None:
