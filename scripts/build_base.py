@@ -97,8 +97,10 @@ def grouped(items: list[Encoded], size: int, *, mixed: bool = False) -> list[lis
 
 
 def train(recipe: Recipe, module, tokenizer, steps: int, *, seed: int = 0) -> None:
-    ids = lambda text: tuple(tokenizer(text)["input_ids"])  # noqa: E731
-    items = [Encoded(ids(prompt), (*ids(text), tokenizer.eos_token_id)) for prompt, text in recipe.rows(recipe.count)]
+    texts = [
+        (tokenizer(prompt)["input_ids"], tokenizer(text)["input_ids"]) for prompt, text in recipe.rows(recipe.count)
+    ]
+    items = [Encoded(tuple(prompt), (*answer, tokenizer.eos_token_id)) for prompt, answer in texts]
     started = time.perf_counter()
 
     def loss(part, whole):

@@ -13,6 +13,7 @@ from operant.compare.budget import Ceiling
 from operant.compare.feedback import label_ceiling
 from operant.compare.options import Options
 from operant.compare.rows import Row, config_of
+from operant.data.cut import cut_ids
 from operant.disk import content_hash
 from operant.domains.text.tasks.reviews.grammar import vocabulary
 from operant.domains.text.tasks.reviews.task import Knobs, Reviews
@@ -20,7 +21,8 @@ from operant.engine.policy import LanguageModel
 from operant.meter import Cost, charge_cost, metered
 from operant.methods import load
 from operant.models.small import small_llama
-from operant.schema import Answer, Decoding, Generator, Pair, Products
+from operant.models.text import Encoded, encode_prompt
+from operant.schema import Answer, Decoding, Document, Generator, Pair, Products, Prompt
 from operant.training.pairs import pair_rows, preference_ceiling
 
 OPTIONS = Options(methods=("base",), task="reviews", seeds=1, best_of=4, points=2, max_tokens=6, max_length=96)
@@ -63,6 +65,17 @@ def bodies() -> tuple[str, ...]:
     for seed in range(4):
         LanguageModel(*small_llama(vocabulary(), hidden=16, layers=1, seed=seed)).save(where / str(seed))
     return tuple(str(where / str(seed)) for seed in range(4))
+
+
+def text_rows(tokenizer: Any, documents: list[Document], *, max_length: int) -> list[Encoded]:
+    """Texts as rows in the plainest way, to hold others against: prompt, then text and EOS, cut on the right."""
+    rows = []
+    for one in documents:
+        prompt = encode_prompt(tokenizer, one.prompt or Prompt(id="", content=""))
+        text = tokenizer("".join(one.segments), add_special_tokens=False)["input_ids"]
+        kept = cut_ids(prompt, (*text, tokenizer.eos_token_id), max_length)
+        rows.append(Encoded(tuple(kept.prompt), tuple(kept.answer)))
+    return [row for row in rows if row.answer]
 
 
 @cache

@@ -15,31 +15,32 @@ from typing import Any
 from operant.errors import OperantError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write atomically: a reader sees the old file or the new one, never a part."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to fill that appears under its own name only when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write atomically: a reader sees the old file or the new one, never a part."""
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy atomically; a file onto itself is left alone."""
     if target.exists() and source.samefile(target):
         return
-    partial = _partial(target)
-    shutil.copyfile(source, partial)
-    os.replace(partial, target)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with whole_file(target) as partial:
+        shutil.copyfile(source, partial)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,7 +1,10 @@
 """How we refuse: every error names the thing, what it got, what was expected and the way out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class OperantError(Exception):
@@ -27,6 +30,14 @@ class UnknownName(OperantError):
 
 class NotApplicable(OperantError):
     """The method cannot serve this task (no attributes, no annotator, ...). Not a failure: the report says why."""
+
+
+def offered(ask: Callable[[], list[T]]) -> list[T]:
+    """What a task gives of one kind; nothing where that is NotApplicable to it."""
+    try:
+        return ask()
+    except NotApplicable:
+        return []
 
 
 class MissingExtra(OperantError):

@@ -82,7 +82,9 @@ def test_tensorboard_gets_the_same_values(tmp_path):
 def test_a_report_goes_to_trackers_under_names_of_what_they_are(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    mean = lambda value: {"mean": value, "low": None, "high": None, "n": 1, "unknown": 0}  # noqa: E731
+    def mean(value):
+        return {"mean": value, "low": None, "high": None, "n": 1, "unknown": 0}
+
     row = {
         "method": "dpo:beta=0.1", "seed": None, "status": "done", "metrics": {"quality": mean(1.5), "x": mean(None)},
         "diversity": {"distinct_1": mean(0.5)}, "kl": {**mean(2.0), "kind": "estimate"}, "proxy": None,

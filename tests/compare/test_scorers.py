@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import tiny
 from models.stub_server import Reply, chat, stub
 from operant.cli.app import app
-from operant.compare.scorers import FORMS, prompt_of, score_records, scorer_from
+from operant.compare.scorers import FORMS, score_records, scorer_from
 from operant.data.records import Record
 from operant.errors import OperantError
 from operant.models.heads import new_reward_head
@@ -84,7 +84,7 @@ def test_judge_names_model_and_server():
     with stub(lambda number, body: chat(f"{body['model']}\nRating: 3")) as server:
         scorer = scorer_from(f"judge:org/some@model@{server.url}", max_length=8)
         assert isinstance(scorer, EndpointJudge)
-        assert scorer.score([prompt_of(record("a"))], [tiny.Answer(value="b")])[0].value == 3.0
+        assert scorer.score([tiny.Prompt(id="1", content="q")], [tiny.Answer(value="b")])[0].value == 3.0
         assert server.seen[0]["body"]["model"] == "org/some@model"
 
 
@@ -163,12 +163,6 @@ def test_model_and_scorer_of_a_directory_say_the_same(pairs, reward, tmp_path):
 def test_exactly_one_scorer_is_named(pairs, reward):
     for args in ((pairs,), (pairs, "--model", reward, "--scorer", "verifier"), (pairs, "--model", "no/such/place")):
         assert isinstance(run(*args).exception, OperantError)
-
-
-@pytest.mark.parametrize("targets, single", [(("2", "two"), {}), (("2",), {"target": "2"}), ((), None), (None, None)])
-def test_targets_reach_the_scorer_with_the_other_columns(targets, single):
-    wanted = {"level": 2} | ({} if single is None else {"targets": targets} | single)
-    assert dict(prompt_of(record("a", targets=targets, columns={"level": 2})).columns) == wanted
 
 
 @pytest.mark.parametrize("column", ["target", "answer"])

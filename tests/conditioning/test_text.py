@@ -14,7 +14,6 @@ from operant.engine.logps import answer_logps
 from operant.errors import OperantError
 from operant.models.small import word_tokenizer
 from operant.schema import Document, Prompt
-from operant.training.texts import document_rows
 
 WORDS = ("a b c d e f . from the desk : say").split()
 TOKENIZER = word_tokenizer(WORDS)
@@ -44,7 +43,7 @@ def test_without_prefix_and_tags_they_are_plain_rows():
     documents = tiny.graded().documents("train")
     tokenizer = tiny.base().tokenizer
     rows = conditioned_rows(tokenizer, documents, max_length=30)
-    assert [one.encoded for one in rows] == document_rows(tokenizer, documents, max_length=30)
+    assert [one.encoded for one in rows] == tiny.text_rows(tokenizer, documents, max_length=30)
     assert all(all(one.learnt) for one in rows)
 
 

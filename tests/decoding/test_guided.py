@@ -12,8 +12,8 @@ from operant.decoding.prefix import PrefixGuided
 from operant.engine.mix import Part, mixed
 from operant.engine.policy import LanguageModel
 from operant.errors import OperantError
-from operant.models.causal import PLAIN
 from operant.models.heads import new_reward_head
+from operant.models.loading import PLAIN
 from operant.models.small import small_llama
 from operant.rewards.model import RewardModel
 from operant.schema import Decoding

@@ -6,12 +6,14 @@ import pytest
 
 import tiny
 from operant.compare.bench import View
-from operant.compare.feedback import ceiling_of, has_weights, label_ceiling, offered
+from operant.compare.feedback import ceiling_of, has_weights, label_ceiling
 from operant.compare.options import Options
 from operant.compare.scorers import scorer_from
 from operant.compare.tasks import embedded, task_names
+from operant.data.records import Record
+from operant.domains.text.records import prompt_of
 from operant.domains.text.tasks.from_file import FromFile, Named
-from operant.errors import NotApplicable, OperantError, UnknownName
+from operant.errors import NotApplicable, OperantError, UnknownName, offered
 from operant.meter import metered
 from operant.models.endpoint import Endpoint
 from operant.models.loading import Loading
@@ -148,3 +150,10 @@ def test_what_a_task_does_not_offer_is_nothing():
         raise NotApplicable("none")
 
     assert offered(refuse) == [] and offered(lambda: [1]) == [1]
+
+
+@pytest.mark.parametrize("targets, single", [(("2", "two"), {}), (("2",), {"target": "2"}), ((), None), (None, None)])
+def test_targets_reach_the_scorer_with_the_other_columns(targets, single):
+    wanted = {"level": 2} | ({} if single is None else {"targets": targets} | single)
+    record = Record(kind="prompt_target", line=1, prompt="q", targets=targets, columns={"level": 2})
+    assert dict(prompt_of(record).columns) == wanted

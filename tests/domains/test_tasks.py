@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from operant.compare.bench import View
-from operant.compare.feedback import offered
 from operant.compare.tasks import embedded, task_names
-from operant.errors import NotApplicable, OperantError
+from operant.errors import NotApplicable, OperantError, offered
 from operant.models.adapters import Lora
 from operant.models.loading import Loading
 from operant.schema import Answer, Decoding

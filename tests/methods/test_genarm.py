@@ -1,4 +1,4 @@
-"""GenARM as a method, and the two ways to guide that it stands beside."""
+"""GenARM as a method."""
 
 import warnings
 
@@ -8,14 +8,10 @@ import torch
 import tiny
 from operant.engine.logps import answer_logps
 from operant.errors import BadValue, OperantError, UnknownName
-from operant.methods import load
 from operant.methods.decode.genarm import Config
 from operant.models.small import small_llama
 from operant.objectives import arm_loss
-from operant.schema import Decoding
 from operant.training.pairs import pair_rows, sides
-
-DECODING = Decoding(max_tokens=6)
 
 
 def guides(products):
@@ -69,22 +65,3 @@ def test_wrong_settings_are_refused(tiny_run):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Config(alpha=0.0)
-
-
-def test_delta_at_1_is_dpo_and_at_0_the_base(tiny_run):
-    prompts = tiny.graded().prompts("test")
-    dpo, _ = tiny_run("dpo")
-    for alpha, model in ((1.0, dpo.generator), (0.0, tiny.base())):
-        products, _ = tiny_run("dpo-delta", alpha=alpha)
-        answers = [many[0] for many in model.answer(prompts, n=1, decoding=DECODING, seed=0)]
-        expected = model.logps(prompts, answers)
-        for got, wanted in zip(products.generator.logps(prompts, answers), expected, strict=True):
-            assert list(got) == pytest.approx(list(wanted), abs=1e-5)
-
-
-def test_args_reads_the_proxy_at_every_token(tiny_run):
-    products, cost = tiny_run("args")
-    assert cost.backward_flops > 0  # the proxy's fit is charged
-    assert [point.value for point in products.generator.points()] == [0.75, 1.5, 3.0]
-    with pytest.raises(BadValue, match="top_k"):
-        load("args").config(top_k=0)

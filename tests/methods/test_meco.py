@@ -21,7 +21,7 @@ from operant.objectives import answer_nll_batch_mean
 from operant.schema import Decoding, Document
 from operant.training.budgeted import fit_policy
 from operant.training.pairs import pass_flops
-from operant.training.texts import Phase, document_rows, fit_phases, parted, scratch
+from operant.training.texts import Phase, fit_phases, parted, scratch
 from operant.training.track import watched
 
 CONFIG = tiny.config("meco")
@@ -52,7 +52,7 @@ def test_the_defaults_are_the_published_settings():
 
 def test_with_a_cooldown_of_1_it_is_plain_training_bit_for_bit(tiny_bench, tiny_run):
     bench = tiny_bench()
-    rows = document_rows(tiny.base().tokenizer, bench.task.documents("train"), max_length=bench.max_length)
+    rows = tiny.text_rows(tiny.base().tokenizer, bench.task.documents("train"), max_length=bench.max_length)
 
     def loss(module, part, whole):
         logps, mask = answer_logps(module, part, pad=0)

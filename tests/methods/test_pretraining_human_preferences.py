@@ -25,7 +25,6 @@ from operant.models.adapters import Lora
 from operant.models.loading import Loading
 from operant.objectives import unlikelihood_batch_mean
 from operant.schema import Decoding, Document
-from operant.training.texts import document_rows
 
 SLUG = "pretraining-human-preferences"
 DECODING = Decoding(max_tokens=6)
@@ -95,7 +94,7 @@ def test_with_every_tag_dropped_the_rows_are_those_of_plain_training(tiny_bench)
     bench = tiny_bench()
     documents = bench.task.documents("train", scored=True)
     rows, tokenizer = made(bench, documents, drop=1.0)
-    assert [row.encoded for row, _ in rows] == document_rows(tokenizer, documents, max_length=bench.max_length)
+    assert [row.encoded for row, _ in rows] == tiny.text_rows(tokenizer, documents, max_length=bench.max_length)
     assert rows == made(bench, documents, objective="mle")[0]
 
 

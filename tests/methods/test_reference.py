@@ -12,8 +12,9 @@ from operant.errors import BadValue, OperantError, UnknownName
 from operant.methods import load
 from operant.models.text import encode
 from operant.rewards.judges import LongerWins
-from operant.schema import Answer, Pair
+from operant.schema import Answer, Decoding, Pair
 
+DECODING = Decoding(max_tokens=6)
 LEARN = {"learning_rate": 1e-2, "epochs": 5}
 
 
@@ -118,3 +119,22 @@ def test_feedback_of_which_nothing_is_left_is_refused(slug, tiny_bench):
 def test_dpo_refuses_a_beta_of_zero():
     with pytest.raises(BadValue, match="beta is 0.0"):
         load("dpo").config(beta=0.0)
+
+
+def test_delta_at_1_is_dpo_and_at_0_the_base(tiny_run):
+    prompts = tiny.graded().prompts("test")
+    dpo, _ = tiny_run("dpo")
+    for alpha, model in ((1.0, dpo.generator), (0.0, tiny.base())):
+        products, _ = tiny_run("dpo-delta", alpha=alpha)
+        answers = [many[0] for many in model.answer(prompts, n=1, decoding=DECODING, seed=0)]
+        expected = model.logps(prompts, answers)
+        for got, wanted in zip(products.generator.logps(prompts, answers), expected, strict=True):
+            assert list(got) == pytest.approx(list(wanted), abs=1e-5)
+
+
+def test_args_reads_the_proxy_at_every_token(tiny_run):
+    products, cost = tiny_run("args")
+    assert cost.backward_flops > 0  # the proxy's fit is charged
+    assert [point.value for point in products.generator.points()] == [0.75, 1.5, 3.0]
+    with pytest.raises(BadValue, match="top_k"):
+        load("args").config(top_k=0)

@@ -16,7 +16,6 @@ from operant.compare.options import Options
 from operant.compare.products import load_generator
 from operant.compare.rows import parse_rows
 from operant.compare.scorers import score_records, scorer_from
-from operant.compare.tracking import check_trackers
 from operant.data.layouts import parse_columns
 from operant.data.load import load as load_file
 from operant.disk import content_hash, read_json
@@ -28,7 +27,6 @@ from operant.schema import Decoding, Generator, Prompt
 def run_train(flags: dict[str, Any], *, seed: int, out: Path, aside: Aside) -> None:
     """Train one row at the default budget and save it."""
     torch.set_num_threads(1)
-    check_trackers(aside.report_to)
     settings = read_settings(flags, None)
     options = Options.from_json({**settings, "seeds": 1, "trials": 1})
     (row,) = parse_rows(options)

@@ -12,6 +12,7 @@ import numpy as np
 from operant.compare.rows import Row
 from operant.schema import Metric
 from operant.stats import Cell, Difference, best_of_n_curve, cell, clopper_pearson, holm, two_way, verdict
+from operant.stats.reliability import calibration
 
 Found = dict[str, Any]  # what one cell's file holds
 Cells = dict[str, dict[int, Found]]  # row name -> seed -> found
@@ -142,19 +143,11 @@ def _mean(many: Sequence[float | None]) -> float | None:
 
 
 def _calibration(marks: Sequence[Found]) -> dict[str, Any] | None:
-    """Predicted confidence against how often it was right, in five bins from 1/2 to 1."""
+    """Predicted confidence against how often it was right; None for scores that are no probabilities."""
     if any(one["probability"] is None for one in marks):
         return None
-    chosen = np.array([value for one in marks for value in one["probability"] if value is not None])
-    sure, right = np.maximum(chosen, 1 - chosen), chosen > 0.5
-    bins = []
-    for low in np.arange(0.5, 1.0, 0.1):
-        inside = (sure >= low) & (sure < low + 0.1 + 1e-9 * (low > 0.85))
-        if inside.any():
-            bins.append({"predicted": float(sure[inside].mean()), "observed": float(right[inside].mean()),
-                         "n": int(inside.sum())})  # fmt: skip
-    error = sum(one["n"] * abs(one["predicted"] - one["observed"]) for one in bins) / len(chosen)
-    return {"ece": float(error), "bins": bins}
+    found = calibration([number(value) for one in marks for value in one["probability"]])
+    return {"ece": found.error, "bins": [one._asdict() for one in found.bins]}
 
 
 def compare_rows(

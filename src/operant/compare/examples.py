@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from operant.compare.aggregate import Found, cell_of
+from operant.models.text import shown_prompt
 from operant.schema import Prompt
 
 EXAMPLES = 12
@@ -15,12 +16,6 @@ MOST_VALUES = 8  # of a column that is sliced by
 LEAST_PROMPTS = 5  # in each slice
 
 Whole = dict[str, list[Found]]  # rows that are done under every seed
-
-
-def show_prompt(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    return "\n".join(f"{message['role']}: {message['content']}" for message in content)
 
 
 def examples(prompts: Sequence[Prompt], whole: Whole, primary: str) -> list[dict[str, Any]]:
@@ -36,7 +31,7 @@ def examples(prompts: Sequence[Prompt], whole: Whole, primary: str) -> list[dict
             for name, many in whole.items()
             if "answers" in many[0]
         }
-        shown.append({"prompt_id": prompt.id, "prompt": show_prompt(prompt.content), "answers": answers})
+        shown.append({"prompt_id": prompt.id, "prompt": shown_prompt(prompt.content), "answers": answers})
     return shown
 
 
@@ -53,7 +48,7 @@ def worse(prompts: Sequence[Prompt], whole: Whole, primary: str) -> list[dict[st
             if ours is not None and theirs is not None and ours < theirs:
                 texts = {"base": base["answers"][place]["text"], "answer": many[0]["answers"][place]["text"]}
                 values = {"base_gold": theirs, "gold": ours}
-                found.append({"method": name, "prompt": show_prompt(prompt.content), **texts, **values})
+                found.append({"method": name, "prompt": shown_prompt(prompt.content), **texts, **values})
     return sorted(found, key=lambda one: one["gold"] - one["base_gold"])[:WORSE]
 
 

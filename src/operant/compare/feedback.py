@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from operant.compare.budget import Ceiling
 from operant.compare.options import Options
-from operant.errors import NotApplicable
+from operant.conditioning.text import conditioned_rows
+from operant.errors import NotApplicable, offered
 from operant.models.text import Encoded, encode
 from operant.training.pairs import pair_rows, pass_flops, preference_ceiling
-from operant.training.texts import document_rows
 
 EPOCHS = 3  # of dpo on the train split: the default ceiling
 BATCH = 8
-T = TypeVar("T")
-
-
-def offered(ask: Callable[[], list[T]]) -> list[T]:
-    """What a task gives of one kind; nothing where it has none."""
-    try:
-        return ask()
-    except NotApplicable:
-        return []
 
 
 def has_weights(base: Any) -> bool:
@@ -55,7 +45,8 @@ def text_rows(task: Any, base: Any, options: Options) -> list[Encoded]:
     if judged:
         return encode(base.tokenizer, [one.prompt for one in judged], [one.answer for one in judged])
     documents = offered(lambda: task.documents("train"))
-    return document_rows(base.tokenizer, documents, max_length=options.max_length)
+    rows = conditioned_rows(base.tokenizer, documents, max_length=options.max_length)
+    return [row.encoded for row in rows if row is not None]
 
 
 def label_ceiling(task: Any) -> float:

@@ -7,16 +7,16 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from operant.compare.feedback import has_weights, offered
+from operant.compare.feedback import has_weights
 from operant.compare.setup import Setup
+from operant.conditioning.text import EMPTY
 from operant.disk import answer_seed, content_hash, locked, read_json, write_json
 from operant.domains.text.metrics import distinct, self_bleu, words
-from operant.errors import NotApplicable
+from operant.errors import NotApplicable, offered
 from operant.meter import Cost, metered
 from operant.models.text import encode_answer
 from operant.rewards.judges import LongerWins
 from operant.schema import KL, Answer, Generator, Point, Prompt, Score, Scorer
-from operant.training.texts import EMPTY
 
 Values = list[float | None]
 

@@ -12,13 +12,19 @@ from operant.models.adapters import is_adapter
 
 LOADING = {
     "adapter": "from peft import AutoPeftModelForCausalLM\n\nmodel = AutoPeftModelForCausalLM.from_pretrained(PATH)",
+    "reward adapter": "from pathlib import Path\n\nfrom operant.rewards.model import RewardModel\n\n"
+    "scorer = RewardModel.load(Path(PATH))",
     "reward": "from transformers import AutoModelForSequenceClassification\n\n"
     "model = AutoModelForSequenceClassification.from_pretrained(PATH)",
     "policy": "from transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
     "model = AutoModelForCausalLM.from_pretrained(PATH)\ntokenizer = AutoTokenizer.from_pretrained(PATH)",
     "parts": "from pathlib import Path\n\nfrom operant.compare.products import load_generator\n\n"
     "generator = load_generator(Path(PATH).parent)",
+    "scorer parts": "from pathlib import Path\n\nfrom operant.methods import load\n\n"
+    "method = load(SLUG)  # base: the model named above, as an operant.engine.policy.LanguageModel\n"
+    "scorer = method.load(method.config(), Path(PATH).parent, base).scorer",
 }
+LIBRARY = {"adapter": "peft", "reward adapter": "peft", "reward": "transformers", "policy": "transformers"}
 
 
 def write_model_cards(directory: Path, about: dict[str, Any], card: Card) -> None:
@@ -37,7 +43,7 @@ def model_card(part: Path, about: dict[str, Any], card: Card) -> str:
     )
     differs = "".join(f"\n- {line}" for line in card.differs)
     return f"""---
-library_name: {"peft" if kind == "adapter" else "transformers"}
+library_name: {LIBRARY.get(kind, "operant")}
 base_model: {json.dumps(about["base"])}
 tags: [operant, {card.slug}]
 ---
@@ -57,7 +63,7 @@ Made by `operant` {about["version"]} with the method `{about["row"]}`{f", {sourc
 ## How to load it
 
 ```python
-{LOADING[kind].replace("PATH", '"path/to/this/directory"')}
+{LOADING[kind].replace("PATH", '"path/to/this/directory"').replace("SLUG", repr(card.slug))}
 ```
 {f"{chr(10)}## What differs from the paper{chr(10)}{differs}{chr(10)}" if differs else ""}
 What it does to answers is not said here: it depends on the task. Compare it with `operant compare`.
@@ -66,10 +72,9 @@ What it does to answers is not said here: it depends on the task. Compare it wit
 
 def kind_of(part: Path) -> str:
     """An adapter, a reward model, a policy, or parts that only operant puts together."""
+    scores = part.name == "scorer"
     if is_adapter(part):
-        return "adapter"
-    config = part / "config.json"
-    if not config.is_file():
-        return "parts"
-    classes = json.loads(config.read_text(encoding="utf-8")).get("architectures") or [""]
-    return "reward" if "SequenceClassification" in classes[0] else "policy"
+        return "reward adapter" if scores else "adapter"
+    if not (part / "config.json").is_file() or (part / "conditioned.json").is_file() or (part / "goal.json").is_file():
+        return "scorer parts" if scores else "parts"
+    return "reward" if scores else "policy"

@@ -51,7 +51,7 @@ class Options:
             raise UnknownName("task", self.task, task_names())
         if self.task is not None and self.scorer is not None:
             raise OperantError(f"--scorer grades a file of yours; task {self.task} has its own gold")
-        assert self.loading  # which refuses wrong settings
+        _ = self.loading  # which refuses wrong settings
         require(self.methods, "methods", "nothing", "at least one method; see `operant methods`")
         for name in ("seeds", "max_tokens", "points", "trials"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")

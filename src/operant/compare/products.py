@@ -10,7 +10,7 @@ from typing import Any
 from operant.card import Card, Method
 from operant.compare.model_card import write_model_cards
 from operant.disk import locked, read_json, whole_directory, write_json
-from operant.engine.policy import LanguageModel
+from operant.engine.policy import open_model
 from operant.errors import OperantError
 from operant.meter import Cost, charge_cost, metered
 from operant.methods import load
@@ -76,7 +76,8 @@ def load_generator(directory: Path, *, base: str | None = None) -> Generator:
     inside = next((p for p in (directory / "generator/base", directory / "generator") if p.is_dir()), base)
     if inside is None:
         raise OperantError(f"{directory} holds no generator; {about['slug']} hands over a scorer")
-    generator = method.load(config, directory, LanguageModel.load(inside, loading)).generator
+    model: Any = open_model(inside, loading)  # an endpoint has no weights; a method that needs them says so
+    generator = method.load(config, directory, model).generator
     if generator is None:
         raise OperantError(f"{about['slug']} hands over a scorer, which answers nothing; use `operant score`")
     return generator

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from operant.compare.score_summary import Compared, answer_lines, groups, judged_pairs, pair_lines, share, trivial
 from operant.data.records import Record, plain
+from operant.domains.text.records import prompt_of
 from operant.errors import OperantError
 from operant.models.endpoint.asking import asker
 from operant.models.endpoint.client import Client
@@ -82,7 +83,7 @@ def score_records(scorer: Scorer, records: Sequence[Record], *, source: str, by:
         raise OperantError(f"{source} holds no answers to score; expected pairs, or prompts with completions")
     if by is not None:
         groups(records, by)  # a wrong name is found before anything is paid for
-    prompts = [prompt_of(record) for record in records]
+    prompts = [replace(prompt_of(record), id=str(record.line)) for record in records]
     answers = {side: [Answer(value=plain(getattr(record, side))) for record in records] for side in sides}
     if paired and isinstance(scorer, EndpointJudge):
         return _judged(scorer, records, prompts, answers, by=by)
@@ -95,13 +96,6 @@ def score_records(scorer: Scorer, records: Sequence[Record], *, source: str, by:
         judged = judged_pairs(scores["chosen"], scores["rejected"], records, scorer.scale)
         return Scored(lines=tuple(lines), summary="\n".join(pair_lines(judged, records, by)))
     return Scored(lines=tuple(lines), summary="\n".join(answer_lines(scores["completion"], records, scorer.scale, by)))
-
-
-def prompt_of(record: Record) -> Prompt:
-    """The prompt with the columns of its row; `targets`, the answers that count as right, and `target` if it is one."""
-    targets = tuple(getattr(record, "targets", None) or ())
-    known = {"targets": targets} | ({"target": targets[0]} if len(targets) == 1 else {}) if targets else {}
-    return Prompt(id=str(record.line), content=record.prompt, columns={**known, **record.columns})
 
 
 def _fields(scores: dict[str, Score]) -> dict[str, Json]:

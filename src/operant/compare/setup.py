@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from operant.compare.bench import View, Workbench, no_cycle
 from operant.compare.budget import Ceiling
-from operant.compare.feedback import ceiling_of, has_weights, offered
+from operant.compare.feedback import ceiling_of, has_weights
 from operant.compare.options import Options
 from operant.compare.products import charge_made, load_made, make
 from operant.compare.rows import SMALL, Row, config_json, config_of
@@ -18,6 +18,7 @@ from operant.compare.scorers import scorer_from
 from operant.compare.tasks import embedded
 from operant.disk import content_hash, read_json
 from operant.domains.text.tasks.from_file import FromFile, Named
+from operant.errors import offered
 from operant.methods import load
 from operant.schema import Decoding, Policy, Products, Scorer
 
@@ -83,9 +84,11 @@ class Setup:
     @property
     def proxy(self) -> Scorer | None:
         """The reward model that scores every row; None where there are no pairs, or no weights to put a head on."""
-        if not has_weights(self.base) or not offered(lambda: self.task.pairs(self.train)):
-            return None
-        return self.product("bradley-terry", {}).scorer
+        return self.product("bradley-terry", {}).scorer if self._has_proxy else None
+
+    @cached_property
+    def _has_proxy(self) -> bool:
+        return has_weights(self.base) and bool(offered(lambda: self.task.pairs(self.train)))
 
     def judge(self) -> Scorer:
         """A reward model from feedback and prompts that no method sees: the substitute for gold on user data."""

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 from operant.card import Card, Method
 from operant.compare.bench import unmetered
-from operant.compare.feedback import offered
 from operant.compare.rows import Row, config_of
 from operant.compare.setup import Setup
 from operant.disk import content_hash
-from operant.errors import OperantError
+from operant.errors import OperantError, offered
 from operant.meter import Cost, metered
 from operant.schema import Products, Score
 

@@ -73,7 +73,7 @@ def conditioned_rows(
 ) -> list[ConditionedRow | None]:  # fmt: skip
     """A row for each text, one text a row, closed by EOS; None where nothing of it fits `max_length`.
 
-    Without prefixes and tags they are the rows of `training.texts.document_rows`.
+    Without prefixes and tags a row is the text, closed by EOS, behind its prompt (or the start token).
     """
     rows = []
     for place, one in enumerate(documents):

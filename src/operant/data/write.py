@@ -8,12 +8,11 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from operant.data.codes import shorten
-from operant.disk import content_hash, whole_directory, write_json
+from operant.disk import content_hash, whole_directory, whole_file, write_json
 from operant.errors import OperantError
 
 if TYPE_CHECKING:
@@ -49,18 +48,6 @@ def container(path: Path) -> Container:
 def write_rows(path: Path, rows: Rows) -> None:
     """Write rows in the container that the name says. What stands there is replaced only when all is written."""
     container(path)(path, rows)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A path to fill that appears under its own name only when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _text_writer(lines: Callable[[Rows], Iterator[str]]) -> Container:

@@ -19,8 +19,9 @@ from operant.models.adapters import (
     save_adapter,
     tokenizer_source,
 )
-from operant.models.causal import PLAIN, copy_module, load_causal, load_tokenizer, save_causal, usable_padding
-from operant.models.loading import Loading
+from operant.models.causal import copy_module, load_causal, load_tokenizer, save_causal, usable_padding
+from operant.models.endpoint.policy import ADDRESS, ENDPOINT, Endpoint
+from operant.models.loading import PLAIN, Loading
 from operant.models.text import decode, encode, encode_prompt, stop_ids
 from operant.models.weights import load_weights
 from operant.schema import KL, Answer, Decoding, Point, Prompt
@@ -138,3 +139,12 @@ class LanguageModel:
 def loading_of(base: Any) -> Loading:
     """How the base was loaded: what is read back computes in the same precision."""
     return getattr(base, "loading", PLAIN)
+
+
+def open_model(source: str | Path, loading: Loading = PLAIN) -> LanguageModel | Endpoint:
+    """A model from its directory or name; or `endpoint:NAME@URL`, or the directory where an endpoint was saved."""
+    if str(source).startswith(ENDPOINT):
+        return Endpoint.of(str(source))
+    if (Path(source) / ADDRESS).is_file():
+        return Endpoint.load(Path(source))
+    return LanguageModel.load(source, loading)

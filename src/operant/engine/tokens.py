@@ -50,8 +50,8 @@ def _reference(module: Any, batch: Batch) -> tuple[tuple[Tensor, ...], Tensor]:
     return hidden, out.logits[:, :-1]
 
 
-def reference_flops(module: Any, rows: Sequence[Encoded]) -> float:
-    """What the reference's forward pass over a batch costs."""
+def forward_cost(module: Any, rows: Sequence[Encoded]) -> float:
+    """FLOPs of one forward pass over a batch, padded to its own longest prompt and answer."""
     before, after = max(len(row.prompt) for row in rows), max(len(row.answer) for row in rows)
     length = before + after
     return forward_flops(module, rows=len(rows), queries=length, keys=length, head_rows=len(rows) * (after + 1))

@@ -19,10 +19,9 @@ from transformers import (
 from transformers.utils import logging
 
 from operant.errors import OperantError
-from operant.models.loading import Loading, quantised
+from operant.models.loading import PLAIN, Loading, quantised
 from operant.models.text import stop_ids
 
-PLAIN = Loading()
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 

@@ -31,6 +31,9 @@ class Loading:
         return DTYPES[self.dtype]
 
 
+PLAIN = Loading()
+
+
 def quantised() -> dict[str, Any]:
     """Arguments of from_pretrained for 4-bit weights, where this machine can hold them."""
     if not torch.cuda.is_available():

@@ -16,6 +16,13 @@ class Encoded(NamedTuple):
     answer: tuple[int, ...]
 
 
+def shown_prompt(content: Any) -> str:
+    """A prompt for a reader: text as it is, messages as `role: content` lines."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(f"{message['role']}: {message['content']}" for message in content)
+
+
 def encode_prompt(tokenizer: Any, prompt: Prompt) -> tuple[int, ...]:
     """Ids of the prompt as the model expects it: chat template for messages, special tokens for text."""
     if isinstance(prompt.content, str):

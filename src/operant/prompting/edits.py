@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
 from operant.disk import answer_seed
-from operant.errors import NotApplicable, OperantError
+from operant.errors import NotApplicable, OperantError, offered
 from operant.schema import Feedback, Prompt
 
-T = TypeVar("T")
 Edit: TypeAlias = Callable[[Prompt], Prompt]
 
 
@@ -95,20 +94,13 @@ def promptbench(parts: Parts, sentence: str, *, request: str) -> str:
 
 def demos_of(task: Feedback) -> list[Demo]:
     """Worked examples of the train split: demonstrations, prompts with their accepted answers, or preferred answers."""
-    shown = [one for one in _offered(lambda: task.judged("train")) if one.label is not False and one.rating is None]
+    shown = [one for one in offered(lambda: task.judged("train")) if one.label is not False and one.rating is None]
     found = [(one.prompt, one.answer.value) for one in shown]
     found = found or [(one, one.columns["targets"][0]) for one in task.prompts("train") if one.columns.get("targets")]
-    found = found or [(pair.prompt, pair.chosen.value) for pair in _offered(lambda: task.pairs("train"))]
+    found = found or [(pair.prompt, pair.chosen.value) for pair in offered(lambda: task.pairs("train"))]
     if not found:
         raise NotApplicable(f"{task.name} has no answers that could be shown as examples; use a zero-shot template")
     return [Demo(parts_of(one).input, str(text), str(one.columns.get("task", ""))) for one, text in found]
-
-
-def _offered(ask: Callable[[], list[T]]) -> list[T]:
-    try:
-        return ask()
-    except NotApplicable:
-        return []
 
 
 def demos_for(prompt: Prompt, pool: Sequence[Demo], *, count: int) -> list[Demo]:

@@ -1,4 +1,4 @@
-"""Sentences that are added to a prompt, verbatim, with a name, a theory and a valence.
+"""Sentences that are added to a prompt, verbatim, with a name and a theory.
 
 Source of EMOTIONAL: Li et al. 2023, arXiv:2307.11760, with straight apostrophes, which tokenise differently from curly
 ones; EP06-long is the wording that promptbench ships.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from operant.errors import UnknownName, require
 
@@ -23,7 +22,6 @@ class Stimulus:
     id: str
     text: str
     theories: tuple[str, ...] = ()
-    valence: Literal["positive", "neutral", "negative"] = "positive"
 
 
 class StimulusSet:

@@ -15,6 +15,7 @@ from typing import Literal
 from operant.disk import content_hash, read_json, write_json
 from operant.errors import OperantError
 from operant.meter import charge
+from operant.models.text import shown_prompt
 from operant.schema import Answer, Prompt, Scale, Score
 
 Messages = Sequence[Mapping[str, str]]
@@ -143,12 +144,12 @@ def _last_line(reply: str) -> str:
 
 def comparison(prompt: Prompt, first: Answer, second: Answer, *, rubric: str) -> Messages:
     """The conversation that shows `first` as A and `second` as B."""
-    parts = {"Question": _text(prompt), "Answer A": str(first.value), "Answer B": str(second.value)}
+    parts = {"Question": shown_prompt(prompt.content), "Answer A": str(first.value), "Answer B": str(second.value)}
     return _asked(COMPARE, parts, rubric)
 
 
 def grading(prompt: Prompt, answer: Answer, *, rubric: str) -> Messages:
-    return _asked(GRADE, {"Question": _text(prompt), "Answer": str(answer.value)}, rubric)
+    return _asked(GRADE, {"Question": shown_prompt(prompt.content), "Answer": str(answer.value)}, rubric)
 
 
 def _asked(system: str, parts: Mapping[str, str], rubric: str) -> Messages:
@@ -157,9 +158,3 @@ def _asked(system: str, parts: Mapping[str, str], rubric: str) -> Messages:
     shown = [f"<<< {name} {mark}\n{text}\n>>> {name} {mark}" for name, text in parts.items()]
     told = system.replace("{mark}", mark).replace("{rubric}", rubric)
     return [{"role": "system", "content": told}, {"role": "user", "content": "\n\n".join(shown)}]
-
-
-def _text(prompt: Prompt) -> str:
-    if isinstance(prompt.content, str):
-        return prompt.content
-    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in prompt.content)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from operant.disk import read_json, write_json
 from operant.errors import OperantError, UnknownName, require
-from operant.rewards.model import RewardModel, win_probability
+from operant.rewards.model import RewardModel, compare_by_score
 from operant.schema import Answer, Prompt, Scale, Score, Scorer
 
 Rewards = NDArray[np.float64]
@@ -106,8 +106,7 @@ class Ensemble:
 
     def compare(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
         """sigmoid of the difference of aggregates; an order, not a probability, unless there is one member."""
-        ours, theirs = self.score(prompts, left), self.score(prompts, right)
-        return [win_probability(one.value, two.value) for one, two in zip(ours, theirs, strict=True)]
+        return compare_by_score(self, prompts, left, right)
 
     def save(self, directory: Path) -> None:
         for place, member in enumerate(self.members):

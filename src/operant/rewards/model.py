@@ -17,7 +17,7 @@ from operant.models.adapters import adapter_base, is_adapter, load_adapter, merg
 from operant.models.causal import load_causal, load_tokenizer, usable_padding
 from operant.models.heads import load_reward_head, new_reward_head
 from operant.models.text import Encoded, encode_answer, encode_prompt
-from operant.schema import Answer, Prompt, Scale, Score
+from operant.schema import Answer, Prompt, Scale, Score, Scorer
 
 SETTINGS = "operant_reward.json"
 
@@ -28,6 +28,14 @@ def win_probability(left: float | None, right: float | None) -> float | None:
         return None
     gap = left - right
     return 1 / (1 + math.exp(-gap)) if gap >= 0 else math.exp(gap) / (1 + math.exp(gap))
+
+
+def compare_by_score(
+    scorer: Scorer, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]
+) -> list[float | None]:
+    """P(left is better) = sigmoid(score(left) - score(right)); None where either is unknown."""
+    ours, theirs = scorer.score(prompts, left), scorer.score(prompts, right)
+    return [win_probability(one.value, two.value) for one, two in zip(ours, theirs, strict=True)]
 
 
 class RewardModel:
@@ -54,8 +62,7 @@ class RewardModel:
 
     def compare(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
         """P(left is better) = sigmoid(r(left) - r(right))."""
-        ours, theirs = self.score(prompts, left), self.score(prompts, right)
-        return [win_probability(one.value, two.value) for one, two in zip(ours, theirs, strict=True)]
+        return compare_by_score(self, prompts, left, right)
 
     def merged(self) -> RewardModel:
         """The same scores from plain weights; itself where there is no adapter."""

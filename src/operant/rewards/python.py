@@ -20,7 +20,7 @@ from typing import Any
 
 from operant.disk import read_json, write_json
 from operant.errors import OperantError, UnknownName
-from operant.rewards.model import win_probability
+from operant.rewards.model import compare_by_score
 from operant.schema import Answer, Prompt, Scale, Score
 
 NOT_COLUMNS = ("prompt", "completion", "prompts", "completions")  # TRL leaves the first two out; the others are ours
@@ -73,8 +73,7 @@ class FunctionScorer:
 
     def compare(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
         """sigmoid of the difference of the scores."""
-        ours, theirs = self.score(prompts, left), self.score(prompts, right)
-        return [win_probability(one.value, two.value) for one, two in zip(ours, theirs, strict=True)]
+        return compare_by_score(self, prompts, left, right)
 
     def save(self, directory: Path) -> None:
         write_json(directory / "function.json", {"function": self.name})

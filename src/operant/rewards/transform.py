@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from operant.errors import OperantError, require
-from operant.rewards.model import win_probability
+from operant.rewards.model import compare_by_score
 from operant.schema import Answer, Prompt, Scale, Score, Scorer
 
 
@@ -89,8 +89,7 @@ class Combined:
         return Score(value=float(self.transform(rewards, self.references[prompt.id])), parts=values)
 
     def compare(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
-        ours, theirs = self.score(prompts, left), self.score(prompts, right)
-        return [win_probability(one.value, two.value) for one, two in zip(ours, theirs, strict=True)]
+        return compare_by_score(self, prompts, left, right)
 
     def save(self, directory: Path) -> None:
         for name, scorer in self.scorers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ Scope = dict[str, Value]
 FINDS = (ast.In, ast.NotIn)
 
 
-class Expressions:
+class Expressions(ABC):
     """Names, functions and what was printed; `invoke` is the other half's."""
 
     def __init__(self, counters: Counters):
@@ -22,8 +23,9 @@ class Expressions:
         self.functions: dict[str, ast.FunctionDef] = {}
         self.printed: list[str] = []
 
+    @abstractmethod
     def invoke(self, function: ast.FunctionDef, values: list[Value]) -> Value:
-        raise NotImplementedError
+        """What a call of the program's own function returns."""
 
     def value(self, node: ast.expr, scope: Scope) -> Value:
         """What an expression is worth."""

@@ -1,6 +1,6 @@
 """One `fit`, handed the loss; checkpoints that resume exactly.
 
 fit: the loop    checkpoint: its state on disk    track: what is watched while it runs
-pairs: preference rows and reference log-probabilities    demonstrations: answers to imitate    texts: documents
+pairs: preference rows and reference log-probabilities    demonstrations: answers to imitate    texts: phases of a fit
 budgeted: a schedule that the budget pays for    reward: a reward head    products: hand over and load a trained policy
 """

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from operant.disk import answer_seed
+from operant.disk import answer_seed, whole_file
 from operant.errors import OperantError, require
 from operant.meter import Cost, charge_cost, metered
 from operant.models.weights import weights
@@ -133,9 +133,8 @@ def _kept_steps(schedule: Schedule) -> list[int]:
 def _keep(module: Any, directory: Path, step: int) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"point-{step}.safetensors"
-    partial = path.with_suffix(".partial")
-    save_file(weights(module), partial)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        save_file(weights(module), partial)
     return path
 
 

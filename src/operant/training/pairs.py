@@ -10,8 +10,9 @@ from torch import Tensor
 
 from operant.data.cut import cut_ids, cut_pair
 from operant.engine.logps import all_logps, answer_logps
+from operant.engine.tokens import forward_cost
 from operant.errors import OperantError
-from operant.models.flops import backward_factor, forward_flops
+from operant.models.flops import backward_factor
 from operant.models.text import Encoded, encode_answer, encode_prompt
 from operant.schema import Answer, Pair, Policy, Prompt
 
@@ -93,11 +94,7 @@ def pair_logps(module: Any, part: Sequence[PairRow], *, pad: int) -> PairLogps:
 
 def pass_flops(module: Any, batch: Sequence[Encoded]) -> float:
     """FLOPs of a forward and a backward pass over a batch, padded to its own longest prompt and answer."""
-    before, after = max(len(row.prompt) for row in batch), max(len(row.answer) for row in batch)
-    forward = forward_flops(
-        module, rows=len(batch), queries=before + after, keys=before + after, head_rows=len(batch) * (after + 1)
-    )
-    return forward * (1 + backward_factor(module))
+    return forward_cost(module, batch) * (1 + backward_factor(module))
 
 
 def pair_answers(part: Sequence[PairRow]) -> list[Encoded]:

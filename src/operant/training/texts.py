@@ -1,4 +1,4 @@
-"""Documents as rows of token ids, and fits that change over from one set of rows to another on the way."""
+"""Fits that change over from one set of rows to another on the way."""
 
 from __future__ import annotations
 
@@ -11,32 +11,15 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from operant.data.cut import cut_ids
 from operant.disk import answer_seed
 from operant.engine.policy import LanguageModel, loading_of
 from operant.errors import OperantError, require
 from operant.models.scratch import from_scratch
-from operant.models.text import Encoded, encode_prompt
-from operant.schema import Bench, Document, Prompt
+from operant.schema import Bench
 from operant.training.budgeted import Cost, Fit, Stage, fit_policy
 from operant.training.fit import Schedule, batch_of, parts_of
 
 Row = TypeVar("Row")
-
-EMPTY = Prompt(id="", content="")
-
-
-def document_rows(tokenizer: Any, documents: Sequence[Document], *, max_length: int) -> list[Encoded]:
-    """Each text, closed by EOS, after its prompt (or the start token); cut to `max_length`, empty ones left out."""
-    rows = []
-    for one in documents:
-        ids = tokenizer("".join(one.segments), add_special_tokens=False)["input_ids"]
-        kept = cut_ids(encode_prompt(tokenizer, one.prompt or EMPTY), (*ids, tokenizer.eos_token_id), max_length)
-        if kept.answer:
-            rows.append(Encoded(tuple(kept.prompt), tuple(kept.answer)))
-    if not rows:
-        raise OperantError(f"none of the {len(documents)} documents fits max-length {max_length}")
-    return rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from operant.data.derive import ratings_to_pairs
 from operant.data.records import Record, plain
@@ -11,11 +12,13 @@ from operant.schema import Answer, Document, Judged, Pair, Prompt
 
 
 def prompt_of(record: Record) -> Prompt:
-    """The prompt with its row's other columns; `targets` are the answers that count as right."""
+    """The prompt with its row's columns; `targets`, the answers that count as right, and `target` if it is one."""
     assert record.prompt is not None
-    columns = dict(record.columns) | ({"targets": record.targets} if record.targets else {})
-    columns |= {"choices": record.choices} if record.choices else {}
-    return Prompt(id=prompt_id(record.prompt), content=record.prompt, columns=columns)
+    targets = record.targets or ()
+    known: dict[str, Any] = {"targets": targets} if targets else {}
+    known |= {"target": targets[0]} if len(targets) == 1 else {}
+    known |= {"choices": record.choices} if record.choices else {}
+    return Prompt(id=prompt_id(record.prompt), content=record.prompt, columns={**known, **record.columns})
 
 
 def pairs_of(records: Sequence[Record]) -> list[Pair]:

@@ -94,13 +94,13 @@ def augmented(pairs: Sequence[Pair], config: Config) -> list[Pair]:
     """Two rows a pair, each asking for one answer's own score; pairs of equal scores are left out."""
     rows = []
     for pair in pairs:
-        chosen, rejected = ratings_of(pair, config)
-        both = ((chosen, pair.chosen, pair.rejected), (rejected, pair.rejected, pair.chosen))
-        for goal, won, lost in both[: 1 if config.augment == "chosen" else 2]:
-            if chosen != rejected:
-                goal = config.high if config.augment == "constant" else goal
-                columns = {**pair.prompt.columns, GOAL: goal}
-                rows.append(Pair(prompt=replace(pair.prompt, columns=columns), chosen=won, rejected=lost))
+        ratings, answers = ratings_of(pair, config), (pair.chosen, pair.rejected)
+        for goal in ratings[: 1 if config.augment == "chosen" else 2]:
+            best = winner(goal, *ratings)
+            if best is not None:
+                told = config.high if config.augment == "constant" else goal
+                prompt = replace(pair.prompt, columns={**pair.prompt.columns, GOAL: told})
+                rows.append(Pair(prompt=prompt, chosen=answers[best], rejected=answers[1 - best]))
     return rows
 
 

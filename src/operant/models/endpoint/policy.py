@@ -15,6 +15,7 @@ from operant.models.endpoint.scoring import Scoring
 from operant.schema import KL, Answer, Decoding, Finish, Json, Point, Prompt
 
 Ask = tuple[Door, dict[str, Json]]
+ADDRESS = "endpoint.json"  # what is stored of one
 ENDPOINT = "endpoint:"  # how the name of a model on a server begins: endpoint:MODEL@URL[#message]
 
 
@@ -148,12 +149,12 @@ class Endpoint:
     def save(self, directory: Path) -> None:
         """The address and the name of the model. Neither the key nor where it stands."""
         about = {"url": self.client.url, "model": self.client.model, "text_as": self.text_as, "extra": self.extra}
-        write_json(directory / "endpoint.json", about)
+        write_json(directory / ADDRESS, about)
 
     @classmethod
     def load(cls, directory: Path, *, key_env: str | None = None, cache: Path | None = None) -> Endpoint:
         """A saved endpoint. No key is sent unless `key_env` names it: the address comes from a file."""
-        about = read_json(directory / "endpoint.json")
+        about = read_json(directory / ADDRESS)
         client = Client(about["url"], about["model"], key_env=key_env, cache=cache)
         return cls(client, text_as=about["text_as"], extra=about["extra"])
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from operant.data.load import Loaded, load
-from operant.data.records import Record
 from operant.data.split import group, prompt_id, split_prompts
 from operant.domains.text.induction import InductionMatch
 from operant.domains.text.maths.verifier import AnswerVerifier
 from operant.domains.text.records import documents_of, judged_of, pairs_of, prompt_of
-from operant.engine.policy import LanguageModel
+from operant.engine.policy import open_model
 from operant.errors import NotApplicable, OperantError
-from operant.models.endpoint import ENDPOINT, Endpoint
+from operant.models.endpoint import ENDPOINT
 from operant.models.loading import Loading
 from operant.models.text import encode_answer
 from operant.schema import Answer, Document, Json, Judged, Metric, Pair, Prompt, Score, Scorer
@@ -88,13 +87,10 @@ class FromFile:
 
     def prompts(self, split: str) -> list[Prompt]:
         """Each prompt once, in the order of the file; dialogues are asked for their last answer."""
-        asked = [prompt_of(record) for record in self._records(split) if record.prompt is not None]
-        asked += [one.prompt for one in judged_of(self._records(split))]
+        asked = [prompt_of(record) for record in self._splits[split] if record.prompt is not None]
+        asked += [one.prompt for one in judged_of(self._splits[split])]
         prompts = list({prompt.id: prompt for prompt in asked}.values())
         return prompts[: self.test_prompts] if split == "test" else prompts
-
-    def _records(self, split: str) -> Sequence[Record]:
-        return self._splits[split]
 
     def pairs(self, split: str, *, attribute: str | None = None) -> list[Pair]:
         if attribute is not None:
@@ -102,11 +98,11 @@ class FromFile:
         return self._some(self._pairs[split], "preference pairs")
 
     def judged(self, split: str) -> list[Judged]:
-        return self._some(judged_of(self._records(split)), "single answers")
+        return self._some(judged_of(self._splits[split]), "single answers")
 
     def documents(self, split: str, *, scored: bool = False) -> list[Document]:
         what = "texts with scores of their segments" if scored else "texts to pretrain on"
-        return self._some(documents_of(self._records(split), scored=scored), what)
+        return self._some(documents_of(self._splits[split], scored=scored), what)
 
     def _some(self, found: list[Any], what: str) -> list[Any]:
         if not found:
@@ -141,7 +137,7 @@ class FromFile:
 
     def base(self, loading: Loading) -> Any:
         """The model as a directory or name, or `endpoint:NAME@URL`."""
-        return Endpoint.of(self.model) if self.model.startswith(ENDPOINT) else LanguageModel.load(self.model, loading)
+        return open_model(self.model, loading)
 
     def identity(self) -> Json:
         about: dict[str, Any] = {

@@ -22,8 +22,7 @@ from operant.domains.text.tasks.arithmetic.generator import (
 )
 from operant.domains.text.tasks.checked import Checked, Sizes, resized
 from operant.engine.policy import LanguageModel
-from operant.models.causal import PLAIN
-from operant.models.loading import Loading
+from operant.models.loading import PLAIN, Loading
 from operant.schema import Answer, Json, Judged, Metric, Pair, Prompt, Score, Split
 
 BASE = Path(__file__).parents[2] / "bases" / "arithmetic"

@@ -15,8 +15,7 @@ from operant.domains.text.tasks.instructions.generator import Item, Style, draw,
 from operant.domains.text.tasks.instructions.wordings import INSTRUCTIONS, KINDS, framed
 from operant.engine.policy import LanguageModel
 from operant.errors import require
-from operant.models.causal import PLAIN
-from operant.models.loading import Loading
+from operant.models.loading import PLAIN, Loading
 from operant.schema import Answer, Json, Judged, Metric, Pair, Prompt, Score, Split
 
 BASE = Path(__file__).parents[2] / "bases" / "instructions"

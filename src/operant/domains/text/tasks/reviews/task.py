@@ -17,8 +17,7 @@ from operant.domains.text.tasks.reviews.grammar import Request, Style, draw_requ
 from operant.engine.policy import LanguageModel
 from operant.errors import NotApplicable, UnknownName
 from operant.meter import charge
-from operant.models.causal import PLAIN
-from operant.models.loading import Loading
+from operant.models.loading import PLAIN, Loading
 from operant.schema import Answer, Document, Json, Judged, Metric, Pair, Prompt, Score, Split
 
 BASE = Path(__file__).parents[2] / "bases" / "reviews"
