@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 import torch
+import transformers
 from transformers import (
     AutoModelForCausalLM,
     GemmaConfig,
@@ -42,6 +43,68 @@ def config(name: str, vocabulary: int, *, tied: bool, width: int) -> Any:
         "neox": lambda: GPTNeoXConfig(**shared, intermediate_size=2 * width),
         "gpt2": lambda: GPT2Config(**shared),
     }[name]()
+
+
+WINDOW = 9  # shorter than the rows of the tests
+
+
+def unusual(name: str) -> Any:
+    """Windows, bounded scores, sinks, experts; and four that no packed row can be read by."""
+    shared: dict[str, Any] = {
+        "vocab_size": 24, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "pad_token_id": PAD,
+        "bos_token_id": START, "eos_token_id": EOS, "max_position_embeddings": 128, "initializer_range": 0.3,
+    }  # fmt: skip
+    grouped = {**shared, "num_key_value_heads": 2, "intermediate_size": 64}
+    experts = {"num_local_experts": 4, "num_experts_per_tok": 2}
+    window = {"sliding_window": WINDOW}
+    settings: dict[str, tuple[str, dict[str, Any]]] = {
+        "Qwen2 with a window": (
+            "Qwen2",
+            {"use_sliding_window": True, "max_window_layers": 1, **window},
+        ),
+        "Gemma2": ("Gemma2", {"head_dim": 8, **window, "attn_logit_softcapping": 2.0}),
+        "Gemma3": ("Gemma3Text", {"head_dim": 8, **window}),
+        "Phi3": ("Phi3", {**window}),
+        "Mistral": ("Mistral", {**window}),
+        "Olmo2": ("Olmo2", {}),
+        "SmolLM3": ("SmolLM3", {}),
+        "Cohere": ("Cohere", {"logit_scale": 0.25}),
+        "Granite": ("Granite", {"logits_scaling": 4.0}),
+        "GptOss": ("GptOss", {"head_dim": 8, **window, **experts}),
+        "Lfm2": ("Lfm2", {"layer_types": ["conv", "full_attention", "conv"]}),
+        "Llama4": ("Llama4Text", {"head_dim": 8, "attention_chunk_size": 16, "num_local_experts": 2}),
+        "Mamba": ("Mamba", {}),
+        "Bloom": ("Bloom", {}),
+    }
+    family, more = settings[name]
+    size = {"Mamba": {"vocab_size": 24, "hidden_size": 32, "num_hidden_layers": 2},
+            "Bloom": {"vocab_size": 24, "hidden_size": 32, "n_layer": 2, "n_head": 4}}.get(family, grouped)  # fmt: skip
+    return getattr(transformers, f"{family}Config")(**size, **more)
+
+
+PACKED = (
+    "Qwen2 with a window",
+    "Gemma2",
+    "Gemma3",
+    "Phi3",
+    "Mistral",
+    "Olmo2",
+    "SmolLM3",
+    "Cohere",
+    "Granite",
+    "GptOss",
+)
+CAUGHT = ("Lfm2", "Llama4", "Mamba", "Bloom")
+
+
+@cache
+def random_model(name: str) -> Any:
+    """One of `unusual`, or of ARCHITECTURES, without a tokenizer."""
+    if name in ARCHITECTURES:
+        return tiny(name).module
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(unusual(name)).eval()
 
 
 @cache

@@ -1,0 +1,126 @@
+"""Attention over a packed row: each answer sees its prompt and itself.
+
+Registered with transformers under PACKED. A model runs with it inside `attending`, is given `documents` as an argument
+of its forward pass, and hands them down to its layers; where they do not arrive the pass fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout, scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from operant.engine.layout import Document
+from operant.errors import OperantError
+
+PACKED = "operant_packed"
+SHORT = 512  # keys up to which plain matrix products beat the CPU's fused kernel in bfloat16
+
+
+class Manner(NamedTuple):
+    """How a layer attends: what transformers' models pass to an attention function."""
+
+    scaling: float | None = None  # of scores; None: 1 / sqrt(width)
+    dropout: float = 0.0
+    sliding_window: int | None = None  # positions that a query sees, its own included
+    softcap: float | None = None  # c bounds scores by c tanh(score / c)
+    s_aux: Tensor | None = None  # [heads] scores in the softmax that carry no value: attention sinks
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Manner:
+        return cls(**{name: told[name] for name in cls._fields if told.get(name) is not None})
+
+    def weights(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """[rows, heads, queries, keys] softmax in float32 of scores that are scaled, bounded and masked."""
+        if self.softcap is not None:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        scores = scores.float().masked_fill(~mask, -torch.inf)
+        if self.s_aux is None:
+            return scores.softmax(-1)
+        sinks = self.s_aux.float().view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
+        return torch.cat([scores, sinks], -1).softmax(-1)[..., :-1]
+
+
+@contextmanager
+def attending(module: Any, how: str = PACKED) -> Iterator[None]:
+    """Every layer of `module` attends by this function until the block ends."""
+    before = module.config._attn_implementation
+    module.config._attn_implementation = how
+    try:
+        yield
+    finally:
+        module.config._attn_implementation = before
+
+
+def packed_attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, _mask: Any = None, **told: Any
+) -> tuple[Tensor, None]:
+    """query [1, heads, tokens, width], key and value [1, fewer heads, tokens, width] -> [1, tokens, heads, width]."""
+    documents = told.get("documents")
+    if documents is None:
+        raise OperantError(f"{type(module).__name__} was not told the documents of the packed row")
+    manner, groups = Manner.of(told), query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    found = [_attend(*piece, manner) for piece in _pieces(query, key, value, documents)]
+    return torch.cat(found, 2).transpose(1, 2), None
+
+
+AttentionInterface.register(PACKED, packed_attention)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, manner: Manner) -> Tensor:
+    """[1, heads, queries, width] what the last `queries` of the keys' positions gather from them."""
+    rows, columns = query.shape[2], key.shape[2]
+    scale = query.shape[-1] ** -0.5 if manner.scaling is None else manner.scaling
+    window = manner.sliding_window if (manner.sliding_window or columns) < columns else None
+    short = query.dtype == torch.bfloat16 and query.device.type == "cpu" and columns <= SHORT
+    if manner.softcap is None and manner.s_aux is None and not short:
+        square = rows == columns and window is None
+        mask = None if square else _causal(rows, columns, window, query.device)
+        kept = manner.dropout
+        return scaled_dot_product_attention(query, key, value, mask, dropout_p=kept, is_causal=square, scale=scale)
+    weights = manner.weights(query @ key.mT * scale, _causal(rows, columns, window, query.device))
+    return dropout(weights.to(value.dtype), manner.dropout) @ value
+
+
+def _pieces(
+    query: Tensor, key: Tensor, value: Tensor, documents: Sequence[Document]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """(queries, keys, values) of everything that attends at once.
+
+    Tensors are split, not sliced: the gradient of a split is one concatenation.
+    """
+    asked, stored = _lengths(tuple(documents))
+    queries, keys, values = iter(query.split(asked, 2)), iter(key.split(stored, 2)), iter(value.split(stored, 2))
+    for one in documents:
+        prompt = next(keys), next(values)
+        if not one.answers:
+            yield next(queries), *prompt
+        for _ in one.answers:
+            own = next(keys), next(values)
+            yield next(queries), torch.cat((prompt[0], own[0]), 2), torch.cat((prompt[1], own[1]), 2)
+
+
+@lru_cache(maxsize=64)
+def _lengths(documents: tuple[Document, ...]) -> tuple[list[int], list[int]]:
+    """Of the pieces of the queries (a prompt goes with its first answer), and of those of keys and values."""
+    asked, stored = [], []
+    for one in documents:
+        first, *others = one.answers or (0,)
+        asked += [one.prompt + first, *others]
+        stored += [one.prompt, *one.answers]
+    return asked, stored
+
+
+@lru_cache(maxsize=256)
+def _causal(rows: int, columns: int, window: int | None, device: torch.device) -> Tensor:
+    """[rows, columns] True where a query may look; the last query stands at the last key."""
+    seen = torch.ones(rows, columns, dtype=torch.bool, device=device).tril(columns - rows)
+    return seen if window is None else seen.triu(columns - rows - window + 1)

@@ -1,0 +1,162 @@
+"""What a model remembers of texts that grow token by token.
+
+Shared: keys and values of a prompt once for all its answers. Repeated: transformers' own cache, a copy for each answer.
+Reread: nothing, so every step reads the whole texts again. A model is given the first of them that it computes its own
+numbers with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from operant.engine.attention import attending
+from operant.engine.check import bucket, holds, random_ids
+from operant.engine.layout import Layout, padded
+from operant.engine.shared import SHARED, SharedCache
+from operant.models.text import Encoded
+
+STAYING = {2: (0, 3, 4), 4: (1, 2)}  # step of a trial -> which of the rows go on; at the last one prompt has none
+Forward = Callable[..., Any]  # a forward pass; what it returns has `past_key_values`, where a cache is used
+
+
+class Memory(Protocol):
+    """Of rows of texts, each with one prompt; made from the layout of the prompts, padded on the left."""
+
+    def start(self, forward: Forward) -> Any:
+        """Read the prompts."""
+        ...
+
+    def step(self, forward: Forward, token: Tensor) -> Any:
+        """Read one token more of every row, [rows]."""
+        ...
+
+    def repeat(self, copies: int) -> None:
+        """Every row `copies` times, side by side."""
+        ...
+
+    def keep(self, rows: Tensor) -> None:
+        """Only these rows, in their order."""
+        ...
+
+
+class Shared:
+    def __init__(self, module: Any, layout: Layout):
+        self.module, self.layout = module, layout
+        self.attend: Any = layout.attend
+        self.cache: Any = DynamicCache()
+        self.position = layout.positions[:, -1:]
+
+    def start(self, forward: Forward) -> Any:
+        out = forward(**_whole(self.layout), past_key_values=self.cache, use_cache=True)
+        self.cache = SharedCache(self.cache, self.attend)
+        return out
+
+    def step(self, forward: Forward, token: Tensor) -> Any:
+        self.position = self.position + 1
+        with attending(self.module, SHARED):
+            out = forward(
+                input_ids=token.unsqueeze(1), attention_mask=None, position_ids=self.position,
+                past_key_values=self.cache, shared=self.cache, use_cache=True,
+            )  # fmt: skip
+        self.cache.time += 1
+        return out
+
+    def repeat(self, copies: int) -> None:
+        self.cache.repeat(copies)
+        self.position = self.position.repeat_interleave(copies, 0)
+
+    def keep(self, rows: Tensor) -> None:
+        self.cache.keep(rows)
+        self.position = self.position[rows]
+
+
+class Repeated:
+    def __init__(self, _: Any, layout: Layout):
+        self.layout, self.position = layout, layout.positions[:, -1:]
+        self.attend: Any = layout.attend
+        self.cache: Any = None
+
+    def start(self, forward: Forward) -> Any:
+        out = forward(**_whole(self.layout), use_cache=True)
+        self.cache = out.past_key_values
+        return out
+
+    def step(self, forward: Forward, token: Tensor) -> Any:
+        self.attend = torch.cat([self.attend, self.attend.new_ones(len(token), 1)], 1)
+        self.position = self.position + 1
+        return forward(
+            input_ids=token.unsqueeze(1), attention_mask=self.attend, position_ids=self.position,
+            past_key_values=self.cache, use_cache=True,
+        )  # fmt: skip
+
+    def repeat(self, copies: int) -> None:
+        self.cache.batch_repeat_interleave(copies)
+        self.attend, self.position = (one.repeat_interleave(copies, 0) for one in (self.attend, self.position))
+
+    def keep(self, rows: Tensor) -> None:
+        self.cache.batch_select_indices(rows)
+        self.attend, self.position = self.attend[rows], self.position[rows]
+
+
+class Reread:
+    def __init__(self, _: Any, layout: Layout):
+        self.texts = _whole(layout)
+
+    def start(self, forward: Forward) -> Any:
+        return forward(**self.texts, use_cache=False)
+
+    def step(self, forward: Forward, token: Tensor) -> Any:
+        ids, attend, positions = self.texts.values()
+        more = token.unsqueeze(1), attend.new_ones(len(token), 1), positions[:, -1:] + 1
+        both = zip(self.texts.items(), more, strict=True)
+        self.texts = {name: torch.cat([before, one], 1) for (name, before), one in both}
+        return self.start(forward)
+
+    def repeat(self, copies: int) -> None:
+        self.texts = {name: one.repeat_interleave(copies, 0) for name, one in self.texts.items()}
+
+    def keep(self, rows: Tensor) -> None:
+        self.texts = {name: one[rows] for name, one in self.texts.items()}
+
+
+def _whole(layout: Layout) -> dict[str, Any]:
+    return {"input_ids": layout.ids, "attention_mask": layout.attend, "position_ids": layout.positions}
+
+
+def memory_of(module: Any, prompts: Sequence[tuple[int, ...]], *, pad: int, more: int) -> Memory:
+    """For prompts that grow by up to `more` tokens."""
+    longest = max(map(len, prompts)) + more
+    layout = padded([Encoded(ids, ()) for ids in prompts], pad=pad, device=next(module.parameters()).device)
+    for kind, otherwise in ((Shared, "keeps a copy of the prompt for each answer"), (Repeated, "reads texts anew")):
+        length = bucket(module, longest)
+        trial = partial(_trial, module, kind, length)
+        if holds(module, (kind.__name__, length), trial, otherwise=f"{otherwise}, which is slower"):
+            return kind(module, layout)
+    return Reread(module, layout)
+
+
+def _trial(module: Any, kind: type[Shared | Repeated], length: int) -> tuple[Tensor, Tensor]:
+    """Last hidden states of answers to two prompts, grown together, some of which stop; and read one by one."""
+    device = next(module.parameters()).device
+    prompts = [random_ids(module, length - 6, seed=0), random_ids(module, 3, seed=1)]
+    tokens = torch.tensor([random_ids(module, 5, seed=2 + row) for row in range(6)], device=device)
+    memory = kind(module, padded([Encoded(ids, ()) for ids in prompts], pad=0, device=device))
+    memory.start(module.base_model)
+    memory.repeat(3)
+    alive, ours, alone = torch.arange(6, device=device), [], []
+    for time in range(5):
+        if time in STAYING:
+            rows = torch.tensor(STAYING[time], device=device)
+            alive = alive[rows]
+            memory.keep(rows)
+        ours.append(memory.step(module.base_model, tokens[alive, time])[0][:, -1])
+        for row in alive.tolist():
+            text = Encoded(prompts[row // 3] + tuple(tokens[row, : time + 1].tolist()), ())
+            alone.append(module.base_model(**_whole(padded([text], pad=0, device=device)), use_cache=False)[0][:, -1])
+    return torch.cat(ours), torch.cat(alone)

@@ -1,0 +1,128 @@
+"""Answers that grow behind one prompt: its keys and values stand in memory once, however many answers there are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, Cache, DynamicCache
+
+from operant.engine.attention import Manner
+from operant.errors import OperantError
+
+SHARED = "operant_shared"
+ROOM = 64  # tokens of an answer that memory is set aside for at a time
+
+
+class Kept(NamedTuple):
+    """Keys and values of one layer, [rows, heads, tokens, width] each."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class SharedCache(Cache):
+    """Keys and values of `prompts` rows of prompts, and behind them those of the answers, one row each.
+
+    Answers stand in the order of their prompts; any of them may leave.
+    """
+
+    def __init__(self, prompts: DynamicCache, attend: Tensor):
+        super().__init__(layers=[])
+        layers: list[Any] = prompts.layers
+        self.prompts = [Kept(layer.keys, layer.values) for layer in layers]
+        self.attend = attend.bool()  # [prompts, length] where a prompt is real; it ends in the last column
+        self.answers: list[Kept] = []
+        self.time = 0  # tokens of every answer so far
+        self._place(torch.arange(len(attend), device=attend.device))
+
+    def _place(self, owners: Tensor) -> None:
+        """[answers] whose prompt each of them has; their places in a table [prompts, most answers of one]."""
+        self.owners = owners
+        counts = torch.bincount(owners, minlength=len(self.attend))
+        self.most = int(counts.max()) if len(owners) else 0
+        self.even = len(owners) == self.most * len(self.attend)
+        self.slots = torch.arange(len(owners), device=owners.device) - (counts.cumsum(0) - counts)[owners]
+
+    def repeat(self, copies: int) -> None:
+        """Every answer `copies` times, side by side."""
+        self._place(self.owners.repeat_interleave(copies))
+        self.answers = [Kept(*(one.repeat_interleave(copies, 0) for one in layer)) for layer in self.answers]
+
+    def keep(self, rows: Tensor) -> None:
+        """Only these answers stay, in their order; a prompt without an answer goes."""
+        used, owners = self.owners[rows].unique(return_inverse=True)
+        if len(used) < len(self.attend):
+            self.attend = self.attend[used]
+            self.prompts = [Kept(layer.keys[used], layer.values[used]) for layer in self.prompts]
+        self._place(owners)
+        self.answers = [Kept(layer.keys[rows], layer.values[rows]) for layer in self.answers]
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[Tensor, Tensor]:
+        """One token more of every answer. Returns the layer's keys and values of the answers alone."""
+        if layer_idx == len(self.answers):
+            self.answers.append(Kept(_roomy(key_states), _roomy(value_states)))
+        layer = self.answers[layer_idx]
+        if layer.keys.shape[2] == self.time:
+            layer = self.answers[layer_idx] = Kept(*(torch.cat([one, _roomy(one)], 2) for one in layer))
+        layer.keys[:, :, self.time] = key_states[:, :, 0]
+        layer.values[:, :, self.time] = value_states[:, :, 0]
+        return layer.keys[:, :, : self.time + 1], layer.values[:, :, : self.time + 1]
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Tokens of the longest prompt and of an answer, which models count positions by where they are not told."""
+        assert layer_idx >= 0
+        return self.attend.shape[1] + self.time
+
+    def spread(self, table: Tensor) -> Tensor:
+        """[answers, heads, ...] as [prompts, heads, most answers, ...]; what has no answer is 0."""
+        if self.even:
+            return table.unflatten(0, (-1, self.most)).transpose(1, 2)
+        wide = table.new_zeros(len(self.attend), self.most, *table.shape[1:])
+        wide[self.owners, self.slots] = table
+        return wide.transpose(1, 2)
+
+    def collect(self, wide: Tensor) -> Tensor:
+        """The inverse of `spread`."""
+        back = wide.transpose(1, 2)
+        return back.flatten(0, 1) if self.even else back[self.owners, self.slots]
+
+    def seen(self, window: int | None) -> Tensor:
+        """[answers, prompt length + tokens so far] what the last token of each answer may look at."""
+        answers = self.attend.new_ones(len(self.owners), self.time + 1)
+        mask = torch.cat([self.attend[self.owners], answers], 1)
+        if window is not None:  # columns are positions, but for the padding on the left
+            mask[:, : max(0, mask.shape[1] - window)] = False
+        return mask
+
+
+def _roomy(states: Tensor) -> Tensor:
+    return states.new_empty(*states.shape[:2], ROOM, states.shape[3])
+
+
+def shared_attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, _mask: Any = None, **told: Any
+) -> tuple[Tensor, None]:
+    """query [answers, heads, 1, width]; key and value from `SharedCache.update` -> [answers, 1, heads, width]."""
+    cache: SharedCache | None = told.get("shared")
+    if cache is None:
+        raise OperantError(f"{type(module).__name__} was not told the cache that its answers share")
+    manner, prompt = Manner.of(told), cache.prompts[module.layer_idx]
+    rows, heads, _, width = query.shape
+    asked = query.view(rows, key.shape[1], -1, width) * (width**-0.5 if manner.scaling is None else manner.scaling)
+    wide = cache.spread(asked)  # [prompts, key heads, answers, queries of a head, width]
+    before = (wide.flatten(2, 3) @ prompt.keys.mT).unflatten(2, wide.shape[2:4])
+    scores = torch.cat([cache.collect(before), asked @ key.mT], -1)
+    mask = cache.seen(manner.sliding_window)[:, None, None]
+    weights = manner.weights(scores.flatten(1, 2).unsqueeze(2), mask).to(value.dtype)
+    weights = weights.view(rows, key.shape[1], -1, weights.shape[-1])
+    length = prompt.keys.shape[2]
+    of_prompt = cache.spread(weights[..., :length])
+    gathered = cache.collect((of_prompt.flatten(2, 3) @ prompt.values).unflatten(2, of_prompt.shape[2:4]))
+    return (gathered + weights[..., length:] @ value).reshape(rows, 1, heads, -1), None
+
+
+AttentionInterface.register(SHARED, shared_attention)
