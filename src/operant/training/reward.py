@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -47,6 +46,6 @@ def fit_head(
     def cost(part: Sequence[PairRow]) -> float:
         return reward_flops(head, tokenizer, sides(part))
 
-    schedule = replace(schedule_for(bench, rows, settings, cost, stage=stage), seed=seed)  # the order is its own too
+    schedule = schedule_for(bench, rows, settings, cost, seed=seed, stage=stage)  # the order is its own too
     fit(head, rows, bound, schedule, bench.dir / stage.name, half=is_half(body))
     return Head(head, adapter)
