@@ -215,6 +215,8 @@ class Feedback(Protocol):
 class Task(Feedback, Protocol):
     """The whole task. Only `compare` holds it; methods see a Feedback."""
 
+    subject: str  # the folder of its domain, whose represent.py knows the answers
+    allowance: Mapping[str, float]  # ceiling by the name of a cost, such as env_steps; empty: FLOPs, from the feedback
     metrics: tuple[Metric, ...]  # the first is the primary metric
     hidden: tuple[str, ...]  # columns of a prompt that hold the answer: nobody sees them at test time
     gold_kind: str  # "exact", or the substitute's name and "not truth"
@@ -237,9 +239,12 @@ class Task(Feedback, Protocol):
 
 
 class Budget(Protocol):
-    """A ceiling on training FLOPs and labels of one run of a method."""
+    """A ceiling on what one run of a method may spend: FLOPs and labels; environment steps; evaluations."""
 
-    def plan(self, *, flops_per_step: float, labels_per_step: float = 0.0) -> int:
+    def plan(
+        self, *, flops_per_step: float = 0.0, labels_per_step: float = 0.0, env_steps_per_step: float = 0.0,
+        evaluations_per_step: float = 0.0,
+    ) -> int:  # fmt: skip
         """How many such steps what is left still pays for; at least 1, or BudgetExceeded."""
         ...
 

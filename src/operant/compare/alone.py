@@ -70,7 +70,7 @@ def about(ready: Setup, row: Row, config: Any) -> dict[str, Any]:
     return {
         "slug": row.slug, "row": row.name, "config": config_json(config), "seed": ready.seed,
         "base": options.model or f"operant base of {options.task}", "feedback": feedback, "version": __version__,
-        "dtype": options.dtype,
+        "dtype": options.dtype, "task": options.task, "subject": ready.task.subject,
     }  # fmt: skip
 
 

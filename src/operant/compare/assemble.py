@@ -39,7 +39,7 @@ def assemble(run: Path, options: Options, rows: Sequence[Row], task: Task) -> di
         "format": FORMAT, "title": f"operant compare: {task.name}", "command": command(options),
         "seeds": options.seeds, "rows": lines,
         "task": {
-            "name": task.name, "gold_kind": task.gold_kind, "primary": primary,
+            "name": task.name, "subject": task.subject, "gold_kind": task.gold_kind, "primary": primary,
             "metrics": [{"name": m.name, "direction": m.direction, "what": m.what} for m in task.metrics],
         },
         "comparisons": compare_rows(_pairs(rows), done, task.metrics, seeds=options.seeds),
@@ -52,8 +52,16 @@ def assemble(run: Path, options: Options, rows: Sequence[Row], task: Task) -> di
     report["break_even"] = advice.break_even(advice.whole_rows(report), len(prompts))
     report["advice"] = advice.advice(report)
     best = advice.winner(report) or "base"
-    report["use"] = f'operant answer --run {run} --row "{best}" "your prompt"'
+    report["use"] = use_of(run, rows, best, task)
     return report
+
+
+def use_of(run: Path, rows: Sequence[Row], best: str, task: Task) -> str:
+    """The command that answers with the winner; where prompts are no text, the call."""
+    if task.subject == "text":
+        return f'operant answer --run {run} --row "{best}" "your prompt"'
+    key = next((row.key for row in rows if row.name == best), best)
+    return f'operant.compare.products.load_generator(Path("{run}/models/{key}-0")).answer(prompts, ...)'
 
 
 def command(options: Options) -> str:

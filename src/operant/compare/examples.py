@@ -24,7 +24,7 @@ def examples(prompts: Sequence[Prompt], whole: Whole, primary: str) -> list[dict
     for place, prompt in enumerate(prompts[:EXAMPLES]):
         answers = {
             name: {
-                "text": many[0]["answers"][place]["text"],
+                **many[0]["answers"][place],
                 "gold": many[0]["metrics"][primary][place],
                 "proxy": many[0]["proxy"][place] if many[0]["proxy"] else None,
             }

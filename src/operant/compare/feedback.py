@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from operant.compare.budget import Ceiling
@@ -24,8 +25,10 @@ def has_weights(base: Any) -> bool:
 
 
 def ceiling_of(task: Any, base: Any, options: Options) -> Ceiling:
-    """FLOPs of 3 epochs of dpo over the pairs; without pairs of sft over the demonstrations, or over the documents."""
+    """What the task allows; else FLOPs of 3 epochs of dpo over the pairs, of sft over demonstrations or documents."""
     labels = label_ceiling(task)
+    if task.allowance:
+        return allowed(task.allowance, labels, options)
     if not has_weights(base):
         return Ceiling(options.budget or 0.0, labels)
     if options.budget is not None:
@@ -37,6 +40,14 @@ def ceiling_of(task: Any, base: Any, options: Options) -> Ceiling:
     texts = text_rows(task, base, options)
     groups = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
     return Ceiling(EPOCHS * sum(pass_flops(base.module, group) for group in groups), labels)
+
+
+def allowed(allowance: Mapping[str, float], labels: float, options: Options) -> Ceiling:
+    """The ceilings that a task names; --budget replaces the first of them."""
+    limits = dict(allowance)
+    if options.budget is not None:
+        limits[next(iter(limits))] = options.budget
+    return Ceiling(labels=labels, **limits)
 
 
 def text_rows(task: Any, base: Any, options: Options) -> list[Encoded]:

@@ -11,7 +11,6 @@ from operant.compare.feedback import has_weights
 from operant.compare.setup import Setup
 from operant.conditioning.text import EMPTY
 from operant.disk import answer_seed, content_hash, locked, read_json, write_json
-from operant.domains.text.metrics import distinct, self_bleu, words
 from operant.errors import NotApplicable, offered
 from operant.meter import Cost, metered
 from operant.models.text import encode_answer
@@ -36,7 +35,7 @@ def grade_generator(generator: Generator, own_reward: Scorer | None, setup: Setu
         found["own_reward"] = values(own_reward.score(prompts, answers)) if own_reward else None
         found["chosen_nll"] = _chosen_nll(generator, setup)
         found["surprise"] = _surprise(generator, setup)
-        found["answers"] = [{"text": str(one.value), "finish": one.finish} for one in answers]
+        found["answers"] = [setup.represent.dump(replace(one, tokens=None, logps=None)) for one in answers]
         found["points"] = [_point(point, prompts, setup) for point in generator.points()]
     found["serving"] = serving.to_json()
     return found
@@ -57,16 +56,14 @@ def first(generator: Generator, prompts: Sequence[Prompt], setup: Setup) -> list
 
 
 def _measured(prompts: Sequence[Prompt], answers: Sequence[Answer], setup: Setup) -> dict[str, Any]:
-    texts = [str(answer.value) for answer in answers]
+    about = setup.represent.properties(answers)
     gold = setup.task.gold(prompts, answers)
     return {
         "metrics": {name: values(scores) for name, scores in gold.items()},
         "proxy": proxy_above_base(prompts, answers, setup),
-        "length": [float(len(words(text))) for text in texts],
-        "diversity": {
-            "distinct_1": distinct(texts, 1), "distinct_2": distinct(texts, 2), "self_bleu": self_bleu(texts),
-        },
-    }  # fmt: skip
+        "length": list(about.length),
+        "diversity": dict(about.diversity),
+    }
 
 
 def proxy_above_base(prompts: Sequence[Prompt], answers: Sequence[Answer], setup: Setup) -> Values | None:

@@ -26,6 +26,8 @@ def plan_lines(options: Options, *, workers: int | None) -> list[str]:
     drawn = prompts * options.seeds * (len(rows) * (1 + options.points) + 3 * options.pool)
     cells = f"cells: {len(rows)} rows x {options.seeds} seeds = {len(rows) * options.seeds}"
     answers = f"test answers, curves included: about {drawn:,} of at most {options.max_tokens} tokens"
+    if task.allowance:
+        return [cells, f"ceiling of one run: {ceiling_of(task, base, options)}", f"test answers: about {drawn:,}"]
     if not has_weights(base):
         return [cells, answers, f"endpoint: about {drawn:,} requests and {drawn * options.max_tokens:,} sampled tokens "
                 "at most, prompts not counted; its price is not known here"]  # fmt: skip
@@ -40,7 +42,7 @@ def plan_lines(options: Options, *, workers: int | None) -> list[str]:
     weights = sum(weight.numel() * 4 for weight in base.module.parameters())
     return [
         cells,
-        f"ceiling of one run: {ceiling.flops:.3g} FLOPs, {ceiling.labels:.0f} labels",
+        f"ceiling of one run: {ceiling}",
         answers,
         f"time: about {flops / _rate() / cores / 60 + 0.5:.0f} minutes on {cores} worker(s), within a factor of 2",
         f"memory: about {cores * (0.6e9 + 8 * weights) / 1e9:.1f} GB; disk: up to "

@@ -10,6 +10,7 @@ from typing import Any
 
 from operant.card import Card, Method
 from operant.compare.model_card import write_model_cards
+from operant.compare.tasks import embedded
 from operant.disk import locked, read_json, whole_directory, write_json
 from operant.engine.policy import open_model
 from operant.engine.processes import gathered, place, wait
@@ -79,6 +80,10 @@ def load_generator(directory: Path, *, base: str | None = None) -> Generator:
     loading = Loading(dtype=about.get("dtype", "float32"))
     method = load(about["slug"])
     config = method.config(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()})
+    if about.get("subject", "text") != "text":  # its base is the task's own
+        made = method.load(config, directory, embedded(about["task"], seed=about["seed"]).base(loading))
+        assert made.generator is not None
+        return made.generator
     inside = next((p for p in (directory / "generator/base", directory / "generator") if p.is_dir()), base)
     if inside is None:
         raise OperantError(f"{directory} holds no generator; {about['slug']} hands over a scorer")

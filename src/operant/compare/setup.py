@@ -15,7 +15,8 @@ from operant.compare.options import Options
 from operant.compare.products import charge_made, load_made, make
 from operant.compare.rows import SMALL, Row, config_json, config_of
 from operant.compare.scorers import scorer_from
-from operant.compare.tasks import embedded
+from operant.compare.tasks import embedded, represent
+from operant.data.represented import Represent
 from operant.disk import content_hash, read_json
 from operant.domains.text.tasks.from_file import FromFile, Named
 from operant.errors import offered
@@ -39,8 +40,15 @@ class Setup:
     loaded: dict[Path, Products] = field(default_factory=dict)  # products that this process has read
 
     @property
+    def represent(self) -> Represent:
+        """How this subject's answers are stored and described."""
+        return represent(self.task.subject)
+
+    @property
     def small(self) -> bool:
         """Whether a card's settings for small models apply; an endpoint's size is unknown, so not to it."""
+        if self.task.allowance:  # an embedded task of another subject, whose methods bring nets of their own
+            return True
         return has_weights(self.base) and sum(weight.numel() for weight in self.base.module.parameters()) < SMALL
 
     @property
@@ -57,7 +65,7 @@ class Setup:
 
         return Workbench(
             base=self.base, task=View(self.task, train=self.train),
-            budget=Ceiling(self.ceiling.flops * share, self.ceiling.labels), seed=self.seed, dir=directory,
+            budget=self.ceiling.scaled(share), seed=self.seed, dir=directory,
             max_length=self.options.max_length, decoding=self.decoding, resolve=self.product, own=own,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The tasks there are: the folder is the registry, and a user's own file needs no code."""
+"""The tasks and subjects there are: the folder is the registry, and a user's own file needs no code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import operant
+from operant.data.represented import Represent
 from operant.errors import UnknownName
 
 DOMAINS = Path(operant.__file__).parent / "domains"
@@ -22,6 +23,19 @@ def _modules() -> dict[str, str]:
 
 def task_names() -> tuple[str, ...]:
     return tuple(_modules())
+
+
+def represent(subject: str) -> Represent:
+    """How answers of a subject are stored and shown: domains/<subject>/represent.py."""
+    known = sorted(path.parent.name for path in DOMAINS.glob("*/represent.py"))
+    if subject not in known:
+        raise UnknownName("subject", subject, known)
+    return import_module(f"operant.domains.{subject}.represent")
+
+
+def subject_of(name: str) -> str:
+    """The subject whose task this is, from folder names alone."""
+    return _modules()[name].split(".")[2]
 
 
 def embedded(name: str, *, seed: int, pairs: int | None = None, test_prompts: int | None = None) -> Any:

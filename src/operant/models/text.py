@@ -17,9 +17,9 @@ class Encoded(NamedTuple):
 
 
 def shown_prompt(content: Any) -> str:
-    """A prompt for a reader: text as it is, messages as `role: content` lines."""
-    if isinstance(content, str):
-        return content
+    """A prompt for a reader: text as it is, messages as `role: content` lines, what else there is as it prints."""
+    if not isinstance(content, list | tuple):
+        return str(content)
     return "\n".join(f"{message['role']}: {message['content']}" for message in content)
 
 

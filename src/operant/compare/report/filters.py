@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from operant.compare.report import digits, view
-from operant.compare.report.escape import one_line, shorten
+from operant.compare.report.escape import one_line, shorten, visible
 from operant.compare.report.view import Line
+from operant.compare.tasks import represent
 
 TONES = {"better": "better", "worse": "worse", "failed": "failed", "not comparable": "unsure"}
 
@@ -56,8 +59,16 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def of_report(lines: Sequence[Line]) -> dict[str, Callable[..., Any]]:
-    """Filters that need to know the other rows: serving against base, and answers in the table's order."""
+def text_shown(answer: Mapping[str, Any]) -> Markup:
+    """Text as text: what is hostile in it becomes visible."""
+    return Markup('<div class="text" dir="auto">{}</div>').format(visible(str(answer["text"])))
+
+
+def of_report(lines: Sequence[Line], *, subject: str = "text") -> dict[str, Callable[..., Any]]:
+    """Filters that need to know the rest: serving against base, answers in the table's order, and how they are drawn.
+
+    Drawings are made from the stored answer by the subject's own `show`: a report holds no markup.
+    """
     base = view.find(lines, view.BASE)
     once = base.flops("serving") if base else None
     place = {line.name: index for index, line in enumerate(lines)}
@@ -71,4 +82,8 @@ def of_report(lines: Sequence[Line]) -> dict[str, Callable[..., Any]]:
         """Base first, then as in the table."""
         return sorted(answers.items(), key=lambda item: (item[0] != view.BASE, place.get(item[0], len(place)), item[0]))
 
-    return {"serving": serving, "ordered": ordered}
+    def drawn(answer: Mapping[str, Any]) -> Markup:
+        about = represent(subject)
+        return Markup(about.show(about.load(dict(answer))))
+
+    return {"serving": serving, "ordered": ordered, "shown": text_shown if subject == "text" else drawn}

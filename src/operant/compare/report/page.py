@@ -48,7 +48,7 @@ def html(report: Json) -> str:
     environment = _environment()
     script = _source(environment, "reader.js")
     content = context(report)
-    environment.filters.update(filters.of_report(content["lines"]))
+    environment.filters.update(filters.of_report(content["lines"], subject=report["task"].get("subject", "text")))
     shown = [section for section in SECTIONS if content["has"][section.id]]
     return environment.get_template("page.html.j2").render(
         content, sections=shown, style=_source(environment, "style.css"), script=script, policy=_policy(script)

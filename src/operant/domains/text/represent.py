@@ -1,11 +1,14 @@
-"""A text answer on disk and on a page."""
+"""A text answer on disk and on a page, and what is said of a set of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any, get_args
 from unicodedata import category
 
+from operant.data.represented import Properties
+from operant.domains.text.metrics import distinct, self_bleu, words
 from operant.errors import require
 from operant.schema import Answer, Finish, Json
 
@@ -13,12 +16,9 @@ from operant.schema import Answer, Finish, Json
 def dump(answer: Answer) -> dict[str, Json]:
     """An answer as JSON. Its trace stays behind: what it holds is the decoder's own."""
     require(isinstance(answer.value, str), "value of a text answer", answer.value, "text")
-    return {
-        "text": answer.value,
-        "finish": answer.finish,
-        "tokens": None if answer.tokens is None else list(answer.tokens),
-        "logps": None if answer.logps is None else list(answer.logps),
-    }
+    known = {"tokens": answer.tokens, "logps": answer.logps}
+    kept: dict[str, Json] = {name: list(values) for name, values in known.items() if values is not None}
+    return {"text": answer.value, "finish": answer.finish, **kept}
 
 
 def load(stored: dict[str, Any]) -> Answer:
@@ -31,6 +31,15 @@ def load(stored: dict[str, Any]) -> Answer:
         value=text, finish=finish,
         tokens=None if tokens is None else tuple(tokens), logps=None if logps is None else tuple(logps),
     )  # fmt: skip
+
+
+def properties(answers: Sequence[Answer]) -> Properties:
+    """Length in words; distinct n-grams and self-BLEU of the set."""
+    texts = [str(answer.value) for answer in answers]
+    return Properties(
+        length=tuple(float(len(words(text))) for text in texts),
+        diversity={"distinct_1": distinct(texts, 1), "distinct_2": distinct(texts, 2), "self_bleu": self_bleu(texts)},
+    )
 
 
 def show(answer: Answer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
@@ -45,6 +45,8 @@ class Checked:
     name: str
     attributes: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
+    subject = "text"
+    allowance: Mapping[str, float] = {}
     gold_kind = "exact"
     needs_judge = False
 

@@ -41,6 +41,8 @@ class FromFile:
     canned: tuple[str, ...] = ()
     bodies: tuple[str, ...] = ()
     hidden = ("targets", "target", "answer")
+    subject = "text"
+    allowance: Mapping[str, float] = {}
 
     def __init__(
         self, *, model: str, data: str, columns: Mapping[str, str], limit: int | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -65,6 +65,8 @@ class Reviews:
     bodies = tuple(str(BASE.with_name("reviews_bodies") / str(seed)) for seed in range(4))
     metrics: tuple[Metric, ...] = METRICS
     hidden = ()
+    subject = "text"
+    allowance: Mapping[str, float] = {}
     gold_kind = "exact"
     needs_judge = False
 

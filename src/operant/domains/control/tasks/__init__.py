@@ -1,0 +1,1 @@
+"""Tasks on episodes, one file or folder each."""
