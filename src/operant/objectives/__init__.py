@@ -3,6 +3,9 @@
 likelihood  negative log-likelihood of an answer: its sum, its mean, its share of a batch's token mean
 preference  DPO, RPO, autoregressive rewards, DPO with masked tokens
 reward      Bradley-Terry, for reward models
+graded      Bradley-Terry weighted by the strength of a preference; squared error of ratings
+latent      KL of a Gaussian belief to its prior, and its annealing
+hidden_context  reward models that are distributions: normal, or over a few values
 transform   what a reward becomes before it is maximised: log-sigmoid-centred, and the plain ways to compare with
 weighted    likelihood of texts with wanted and unwanted parts: unlikelihood
 kl          k1, k2, k3 from sampled tokens, by token or summed, and the exact KL from logits
