@@ -117,14 +117,18 @@ class _Rounds:
     spent: float = 0.0  # FLOPs of the rounds before this one
     allowance: float = math.inf  # FLOPs of all rounds
     scale: float = 1.0  # what a round is expected to take, over the most that it may
+    priced: dict[tuple[tuple[int, int, int], ...], float] = field(default_factory=dict)  # bounds of parts, by turns
 
     @property
     def pad(self) -> int:
         return self.base.tokenizer.pad_token_id
 
     def price(self, module: Any, part: Sequence[Turn]) -> float:
-        """FLOPs that a part is expected to take."""
-        return self.scale * self.bound(module, part)
+        """FLOPs that a part is expected to take; planning asks for the same parts again and again."""
+        turns = tuple(turn[:3] for turn in part)
+        if turns not in self.priced:
+            self.priced[turns] = self.bound(module, part)
+        return self.scale * self.priced[turns]
 
     def bound(self, module: Any, part: Sequence[Turn]) -> float:
         """The most a part may take: sampling and reference with its round's first update, and the update."""
