@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 RUN := .venv/bin/python
-CLAIMING := args best-of-n bradley-terry deal dpo dpo-delta emotion-prompt genarm helpsteer2-preference meco \
+CLAIMING := args best-of-n bradley-terry deal dpo dpo-delta emotion-prompt genarm helpsteer2-preference meco oreal \
 	pretraining-human-preferences regularized-preference-optimization reward-augmented-data \
 	reward-ensembles sft sparsepo t-reg transform-combine-rewards variational-preference-learning
 # One torch thread a process: two collapse as soon as the other core is busy.

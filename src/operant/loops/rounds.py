@@ -57,7 +57,9 @@ class Kept(NamedTuple):
 class Round(NamedTuple):
     """What is learnt from, prompt by prompt."""
 
+    number: int  # from 0
     groups: tuple[tuple[Kept, ...], ...]
+    flops: float  # of drawing it, and of its updates
 
     @property
     def everyone(self) -> list[Kept]:
@@ -65,12 +67,13 @@ class Round(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """Some answers of a round as an objective takes them; [answers, tokens] but for the last two."""
+    """Some answers of a round as an objective takes them; [answers, tokens] but for the last three."""
 
     logps: Tensor  # under the policy, nats, with gradient
     old: Tensor
     reference: Tensor  # 0 where the base was not asked
     mask: Tensor
+    rewards: Tensor  # [answers]
     advantages: Tensor  # [answers]
     whole: Round  # what all of the round's normalisers are read from
 
@@ -117,8 +120,8 @@ def learnt(part: Sequence[Kept], found: AnswerLogps, whole: Round) -> Learnt:
     """The answers of a part beside their log-probabilities."""
     old = _table([one.old for one in part], found.logps)
     reference = _table([one.reference for one in part], found.logps)
-    advantages = found.logps.new_tensor([one.advantage for one in part])
-    return Learnt(found.logps, old, reference, found.mask, advantages, whole)
+    told = found.logps.new_tensor([[one.reward, one.advantage] for one in part])
+    return Learnt(found.logps, old, reference, found.mask, told[:, 0], told[:, 1], whole)
 
 
 def _table(values: Sequence[tuple[float, ...]], like: Tensor) -> Tensor:
