@@ -160,22 +160,24 @@ def settings(about: Card, source: Path) -> str:
     return "\n".join([*lines, *rows.values()]) if rows else "There is nothing to set."
 
 
-def inherited(text: str, about: Card) -> dict[str, str]:
-    """Settings that Config has from the classes it extends, wherever they are imported from."""
-    found = {}
-    for base in map(ast.unparse, config_class(text).bases):
-        module = next(node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)
-                      and node.module and base in [name.name for name in node.names])  # fmt: skip
-        found |= every_setting(
-            (ROOT / "src" / module.replace(".", "/")).with_suffix(".py").read_text("utf-8"), about, base
-        )
+def inherited(text: str, about: Card, name: str = "Config") -> dict[str, str]:
+    """Settings that a class has from those it extends, in this file or wherever they are imported from."""
+    found: dict[str, str] = {}
+    for base in map(ast.unparse, config_class(text, name).bases):
+        where = text if defines(text, base) else imported_from(text, base)
+        found |= {**inherited(where, about, base), **own_settings(where, about, base)}
     return found
 
 
-def every_setting(text: str, about: Card, name: str) -> dict[str, str]:
-    """Those of a class and, first, of the classes in the same file that it extends."""
-    parents = [every_setting(text, about, ast.unparse(base)) for base in config_class(text, name).bases]
-    return {key: line for one in [*parents, own_settings(text, about, name)] for key, line in one.items()}
+def imported_from(text: str, name: str) -> str:
+    """The source that a name comes from."""
+    module = next(node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)
+                  and node.module and name in [one.name for one in node.names])  # fmt: skip
+    return (ROOT / "src" / module.replace(".", "/")).with_suffix(".py").read_text("utf-8")
+
+
+def defines(text: str, name: str) -> bool:
+    return any(isinstance(node, ast.ClassDef) and node.name == name for node in ast.parse(text).body)
 
 
 def config_class(text: str, name: str = "Config") -> ast.ClassDef:
