@@ -1,0 +1,67 @@
+"""A policy that is trained fit after fit, in place, and what each of its fits may take of the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from torch import Tensor
+
+from operant.engine.policy import LanguageModel
+from operant.engine.recompute import recomputing
+from operant.schema import Bench
+from operant.training.budgeted import Cost, Fit, Stage, is_half, schedule_for
+from operant.training.fit import fit
+
+
+class Student:
+    """A trainable copy of the base. One copy whatever the number of fits, so that adapters stay those of the base."""
+
+    def __init__(self, bench: Bench):
+        base: Any = bench.base
+        self.bench, self.half = bench, is_half(base)
+        self.policy: LanguageModel = base.trainable(seed=bench.seed)
+        self.policy.module.eval()
+        self.ends: dict[int, Any] = {}  # steps done -> weights at the end of a fit
+
+    def fit(
+        self, items: Sequence[Any], loss: Callable[[Any, Sequence[Any], Sequence[Any]], Tensor], settings: Fit,
+        cost: Cost, *, stage: Stage,
+    ) -> None:  # fmt: skip
+        """Go on from where it stands, with a fresh optimiser; `loss` and `cost` as for `fit_policy`."""
+        module = self.policy.module
+
+        def bound(part: Sequence[Any], whole: Sequence[Any]) -> Tensor:
+            return loss(module, part, whole)
+
+        def price(part: Sequence[Any]) -> float:
+            return cost(module, part)
+
+        with recomputing(module) if settings.recompute else nullcontext():
+            schedule = schedule_for(
+                self.bench, items, settings, price, seed=self.bench.seed, points=1, stage=stage
+            )  # fmt: skip
+            fitted = fit(module, items, bound, schedule, self.bench.dir / stage.name, half=self.half)
+        module.eval()
+        self.ends[max(self.ends, default=0) + schedule.steps] = fitted.checkpoints[schedule.steps]
+
+    def after(self, fits: int) -> LanguageModel:
+        """What it was after so many fits; 0 is the base."""
+        base: Any = self.bench.base
+        return self.policy.at(list(self.ends.values())[fits - 1]) if fits else base
+
+    def finished(self) -> LanguageModel:
+        """The policy, with what it was at the end of each fit as its checkpoints."""
+        return self.policy.trained(self.ends)
+
+
+def left(bench: Bench) -> float:
+    """FLOPs that the budget still has; BudgetExceeded where it has none."""
+    return float(bench.budget.plan(flops_per_step=1.0))
+
+
+def share_of(bench: Bench, allowance: float, *, spent: float) -> float:
+    """The share of what is left now that is left of an allowance; a fit may take so much."""
+    now = left(bench)
+    return min(1.0, max(allowance - spent, 1.0) / now)
