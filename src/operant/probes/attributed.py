@@ -10,7 +10,7 @@ import numpy as np
 from operant.probes.findings import Probed, probed, seen
 from operant.probes.games import spearman
 from operant.probes.shapley import Attribution, shares, token_noise
-from operant.stats.crossed import Contrast, Tested, again, over_items
+from operant.stats.crossed import Contrast, Trials, again, over_items
 from operant.stats.differences import LEVEL
 
 Array = np.ndarray
@@ -47,7 +47,7 @@ def parts_found(
     for name, phi in [(name, phi) for name, phi in parts.items() if len(phi) >= 2][:MOST]:
         share = np.abs(phi).mean() / total
 
-        def test(effect: float, runs: int, phi: Array = phi) -> Tested:
+        def test(effect: float, runs: int, phi: Array = phi) -> Trials:
             return again(phi, effect=effect, runs=runs, rng=rng)
 
         told = f"{name!r} adds, over {len(phi)} prompts, {share:.0%} of mean |phi|; {what}"

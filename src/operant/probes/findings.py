@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from operant.disk import read_json
 from operant.schema import Finding, Policy, Products
 from operant.stats.controls import Rate, rate
-from operant.stats.crossed import Contrast, Tested
+from operant.stats.crossed import Contrast, Trials
 from operant.stats.differences import LEVEL
 
 FILE = "product.json"  # where a comparison writes what a method handed over
@@ -41,7 +41,7 @@ class Probed(Finding):
     runs: int = 0  # tables of each kind
 
 
-def seen(test: Callable[[float, int], Tested], *, planted: float, runs: int = RUNS) -> Seen:
+def seen(test: Callable[[float, int], Trials], *, planted: float, runs: int = RUNS) -> Seen:
     """What a test makes of tables with an effect planted, and of tables without.
 
     Args: test: makes tables with an effect of the size that it is given, as many as it is told, and tests them.

@@ -18,7 +18,7 @@ from operant.probes.findings import Probed, probed, seen
 from operant.probes.usage import PLANTED, RESAMPLES, resampled
 from operant.schema import Generator
 from operant.stats.confidence import calibration_error
-from operant.stats.crossed import Contrast, Tested, again, over_items
+from operant.stats.crossed import Contrast, Trials, again, over_items
 
 Taught = Literal["certain", "uncertain", "both"]
 TAUGHT: tuple[Taught, ...] = ("certain", "uncertain", "both")
@@ -120,7 +120,7 @@ def lessons(outcomes: Mapping[Taught, Outcome], rng: np.random.Generator) -> lis
                         low=error[1], high=error[2], unit="probability"))  # fmt: skip
     gains = first.correct - second.correct
 
-    def test(effect: float, runs: int) -> Tested:
+    def test(effect: float, runs: int) -> Trials:
         return again(gains, effect=effect, runs=runs, rng=rng)
 
     told = "accuracy, certain less uncertain phrases taught"

@@ -13,7 +13,7 @@ import numpy as np
 
 from operant.probes.answers import Table
 from operant.probes.findings import Probed, Seen, probed, seen
-from operant.stats.crossed import Contrast, Tested, crossed, crossed_again, interval, permuted_p
+from operant.stats.crossed import Contrast, Trials, crossed, crossed_again, interval, permuted_p
 from operant.stats.differences import LEVEL, holm
 
 Array = np.ndarray
@@ -85,7 +85,7 @@ def _marked(values: Array, side: Side) -> tuple[Array, list[bool]]:
 def trust(values: Array, side: Side, rng: np.random.Generator) -> Seen:
     """Power and false alarms of the contrast, on tables drawn anew from this one."""
 
-    def test(effect: float, runs: int) -> Tested:
+    def test(effect: float, runs: int) -> Trials:
         return crossed_again(values[side.inside], values[side.outside], effect=effect, runs=runs, rng=rng)
 
     return seen(test, planted=PLANTED)

@@ -32,7 +32,7 @@ class Group(NamedTuple):
     rest: float  # of one value
 
 
-class Tested(NamedTuple):
+class Trials(NamedTuple):
     """Effects and p values of many tests."""
 
     effect: Array
@@ -114,17 +114,17 @@ def over_items(values: ArrayLike) -> Contrast:
     return interval(float(effect), float(se), float(df))
 
 
-def again(values: ArrayLike, *, effect: float, runs: int, rng: np.random.Generator) -> Tested:
+def again(values: ArrayLike, *, effect: float, runs: int, rng: np.random.Generator) -> Trials:
     """`over_items` on items drawn anew from these, whose mean was moved to `effect`."""
     known = np.asarray(values, dtype=float)
     drawn = rng.choice(known - known.mean() + effect, size=(runs, len(known)))
     found, se, df = _satterthwaite(drawn, [], 0.0)
-    return Tested(found, _p(found, se, df))
+    return Trials(found, _p(found, se, df))
 
 
 def crossed_again(
     first: ArrayLike, second: ArrayLike, *, effect: float, runs: int, rng: np.random.Generator
-) -> Tested:  # fmt: skip
+) -> Trials:  # fmt: skip
     """`crossed` on items and conditions drawn anew from these, whose contrast was moved to `effect`.
 
     A condition's deviation holds its share of the rest; that share is taken out before it is drawn, and drawn anew.
@@ -144,7 +144,7 @@ def crossed_again(
             drawn = drawn + sign * own.mean(1)[:, None]
             seen.append(own + rng.normal(0, np.sqrt(noise), own.shape))
     found, se, df = _satterthwaite(drawn, seen, rest)
-    return Tested(found, _p(found, se, df))
+    return Trials(found, _p(found, se, df))
 
 
 def permuted_p(means: ArrayLike, marks: ArrayLike, *, runs: int = 999, rng: np.random.Generator) -> float:
