@@ -2,9 +2,9 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 RUN := .venv/bin/python
-CLAIMING := sft dpo bradley-terry best-of-n regularized-preference-optimization transform-combine-rewards \
-	sparsepo genarm args dpo-delta reward-ensembles reward-augmented-data pretraining-human-preferences meco \
-	emotion-prompt
+CLAIMING := args best-of-n bradley-terry deal dpo dpo-delta emotion-prompt genarm helpsteer2-preference meco \
+	pretraining-human-preferences regularized-preference-optimization reward-augmented-data \
+	reward-ensembles sft sparsepo t-reg transform-combine-rewards variational-preference-learning
 # One torch thread a process: two collapse as soon as the other core is busy.
 export OMP_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 from torch.utils.benchmark import Timer
 
@@ -22,5 +24,6 @@ def least_seconds(size: str, vocabulary: int, rows: list, *, half: bool) -> floa
 def _rate(rows: int, inner: int, columns: int, dtype: torch.dtype) -> float:
     """FLOPs a second of [rows, inner] x [inner, columns]."""
     left, right = torch.randn(rows, inner).to(dtype), torch.randn(inner, columns).to(dtype)
-    timer = Timer("torch.mm(left, right)", globals={"torch": torch, "left": left, "right": right}, num_threads=1)
+    names = {"torch": torch, "left": left, "right": right}
+    timer = Timer("torch.mm(left, right)", globals=names, num_threads=1, timer=time.process_time)
     return 2 * rows * inner * columns / min(timer.blocked_autorange(min_run_time=1.0).times)  # at its best

@@ -43,24 +43,28 @@ class Plan(NamedTuple):
 def dpo(
     plan: Plan, size: str, vocabulary: int, pairs: int, wanted: dict[str, dict[str, tuple[float, float]]]
 ) -> Iterator[Line]:
-    """`wanted`: of each of our ways, the floor and the aim against each peer, `limit` and `memory`."""
-    peers = {one for floors in wanted.values() for one in floors} - {"limit", "memory"}
+    """`wanted`: of each of our ways, the floor and the aim against each peer, and of `memory`."""
+    peers = {one for floors in wanted.values() for one in floors} - {"memory"}
     found = _rounds(plan, "dpo", size, vocabulary, pairs, [*wanted, *peers, "trl:best"], together=size != "c")
     for way, floors in wanted.items():
         name = f"DPO, {size}/{vocabulary:,}, {'bf16' if 'bf16' in way else 'fp32'}"
         for peer, bounds in floors.items():
-            if peer == "limit":
-                rows = encoded(
-                    LanguageModel.load(model_directory(plan.folder, size, vocabulary)), texts(pairs, vocabulary)
-                )
-                least = least_seconds(size, vocabulary, rows, half="bf16" in way)
-                yield Line(
-                    name, "share of the limit of products", *bounds, [least / run.cpu for run in found[way].runs]
-                )
-            elif peer == "memory":
+            if peer == "memory":
                 yield Line(f"{name}: memory", "trl:best", *bounds, [found["trl:best"].more / found[way].more])
             else:
                 yield Line(name, peer, *bounds, found[way].faster(found[peer]))
+
+
+def limit(plan: Plan, size: str, vocabulary: int, pairs: int, wanted: dict[str, tuple[float, float]]) -> Iterator[Line]:
+    """How much of the time of a DPO step the products would take that it cannot do without."""
+    rows = encoded(LanguageModel.load(model_directory(plan.folder, size, vocabulary)), texts(pairs, vocabulary))
+    for way, bounds in wanted.items():
+        half = "bf16" in way
+        before = least_seconds(size, vocabulary, rows, half=half)
+        found = _rounds(plan, "dpo", size, vocabulary, pairs, [way], together=False)[way]
+        least = min(before, least_seconds(size, vocabulary, rows, half=half))
+        name = f"DPO, {size}/{vocabulary:,}, {'bf16' if half else 'fp32'}"
+        yield Line(name, "share of the limit of products", *bounds, [least / run.cpu for run in found.runs])
 
 
 def other(plan: Plan, what: str, wanted: dict[tuple[str, str], tuple[float, float]]) -> Iterator[Line]:
@@ -123,8 +127,8 @@ def starts(plan: Plan) -> Iterator[Line]:
 
 MEASURES: dict[str, Callable[[Plan], Iterator[Line]]] = {
     "dpo-a": lambda plan: dpo(plan, "a", 32_000, 16, {
-        "operant": {"plain": (4, 5), "trl:best:fp32": (10, 12), "limit": (0.6, 0.7), "memory": (5.5, 8)},
-        "operant:bf16": {"plain:bf16": (6.5, 10), "trl:best": (14, 25), "limit": (0.15, 0.3)},
+        "operant": {"plain": (4, 5), "trl:best:fp32": (10, 12), "memory": (5.5, 8)},
+        "operant:bf16": {"plain:bf16": (6.5, 10), "trl:best": (14, 25)},
     }),
     "dpo-a-large": lambda plan: dpo(plan, "a", 128_000, 8, {
         "operant:bf16": {"trl:best": (18, 25), "memory": (3.5, 6)},
@@ -132,7 +136,9 @@ MEASURES: dict[str, Callable[[Plan], Iterator[Line]]] = {
     "dpo-b": lambda plan: dpo(plan, "b", 512, 64, {
         "operant": {"trl:best": (2.8, 4), "trl": (4, 6), "memory": (2.4, 3)},
     }),
-    "dpo-c": lambda plan: dpo(plan, "c", 32_000, 8, {"operant:bf16": {"trl:best": (4.5, 7), "limit": (0.2, 0.35)}}),
+    "dpo-c": lambda plan: dpo(plan, "c", 32_000, 8, {"operant:bf16": {"trl:best": (4.5, 7)}}),
+    "limit-a": lambda plan: limit(plan, "a", 32_000, 16, {"operant": (0.6, 0.7), "operant:bf16": (0.15, 0.3)}),
+    "limit-c": lambda plan: limit(plan, "c", 32_000, 8, {"operant:bf16": (0.2, 0.35)}),
     "reward": lambda plan: other(plan, "reward", {
         ("operant:bf16", "trl:best"): (2, 3), ("operant", "trl:best:fp32"): (2.3, 3),
     }),

@@ -161,14 +161,21 @@ def settings(about: Card, source: Path) -> str:
 
 
 def inherited(text: str, about: Card) -> dict[str, str]:
-    """Settings that Config has from the classes of training/budgeted.py it extends."""
-    shared, found = (ROOT / "src/operant/training/budgeted.py").read_text("utf-8"), {}
-    for base in config_class(text).bases:
-        name = ast.unparse(base)
-        for parent in config_class(shared, name).bases:
-            found |= own_settings(shared, about, ast.unparse(parent))
-        found |= own_settings(shared, about, name)
+    """Settings that Config has from the classes it extends, wherever they are imported from."""
+    found = {}
+    for base in map(ast.unparse, config_class(text).bases):
+        module = next(node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)
+                      and node.module and base in [name.name for name in node.names])  # fmt: skip
+        found |= every_setting(
+            (ROOT / "src" / module.replace(".", "/")).with_suffix(".py").read_text("utf-8"), about, base
+        )
     return found
+
+
+def every_setting(text: str, about: Card, name: str) -> dict[str, str]:
+    """Those of a class and, first, of the classes in the same file that it extends."""
+    parents = [every_setting(text, about, ast.unparse(base)) for base in config_class(text, name).bases]
+    return {key: line for one in [*parents, own_settings(text, about, name)] for key, line in one.items()}
 
 
 def config_class(text: str, name: str = "Config") -> ast.ClassDef:

@@ -35,8 +35,20 @@ _FOLDER = TemporaryDirectory()
 EPOCHS = 3  # of preference training: the ceiling, as in a comparison; 9 steps of 8 pairs
 
 
-class Blind(Reviews):
-    """The reviews task for methods: whoever asks for gold or the test split is caught. Pairs have a baseline answer."""
+class Graded(Reviews):
+    """The reviews task as the comparison sees it. Pairs say whose they are: three users, two groups."""
+
+    def pairs(self, split: Any, *, attribute: str | None = None) -> list[Pair]:
+        return [of_user(pair, place % 3) for place, pair in enumerate(super().pairs(split, attribute=attribute))]
+
+
+def of_user(pair: Pair, number: int) -> Pair:
+    columns = {**pair.prompt.columns, "user": f"user {number}", "group": "two" if number == 2 else "one"}
+    return replace(pair, prompt=replace(pair.prompt, columns=columns))
+
+
+class Blind(Graded):
+    """The same for methods: whoever asks for gold or the test split is caught. Pairs have a baseline answer."""
 
     @property
     def bodies(self) -> tuple[str, ...]:
@@ -82,9 +94,9 @@ def text_rows(tokenizer: Any, documents: list[Document], *, max_length: int) -> 
 
 
 @cache
-def graded() -> Reviews:
-    """The task as the comparison sees it."""
-    return Reviews(knobs=KNOBS)
+def graded() -> Graded:
+    """What products are graded on."""
+    return Graded(knobs=KNOBS)
 
 
 def config(slug: str, **settings: Any) -> Any:

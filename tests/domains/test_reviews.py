@@ -155,6 +155,24 @@ def test_ratings_leave_the_pairs_as_they_were():
     assert all(pair.ratings is None for pair in plain.pairs("test"))
 
 
+def test_strengths_are_thirds_of_the_gap_in_utility_whoever_won():
+    pairs = Reviews(knobs=MANY).pairs("train")
+    gap = MANY.sharpness * gaps(pairs, "quality") + MANY.length_bias * gaps(pairs, "words")
+    strengths = np.array([pair.margin for pair in pairs])
+    away = np.abs(np.abs(gap)[:, None] - [MANY.stronger, MANY.strongest]).min(1) > 1e-9  # of rounding at a cut
+    assert (strengths == 1 + (abs(gap) >= MANY.stronger) + (abs(gap) >= MANY.strongest))[away].all()
+    assert all(0.28 < (strengths == one).mean() < 0.38 for one in (1, 2, 3))
+    wrong = [(gap[strengths == one] < 0).mean() for one in (1, 2, 3)]
+    assert wrong[0] > 2 * wrong[1] > 4 * wrong[2] > 0  # weak preferences are often the wrong way round
+    assert all(pair.margin is None for pair in Reviews().pairs("train", attribute="sentiment"))
+
+
+def test_strengths_leave_the_pairs_as_they_were():
+    other = Reviews(knobs=replace(MANY, stronger=0.1, strongest=0.2, pairs=100)).pairs("train")
+    for one, two in zip(other, Reviews(knobs=replace(MANY, pairs=100)).pairs("train"), strict=True):
+        assert replace(one, margin=None) == replace(two, margin=None)
+
+
 def test_single_reviews_are_rated_by_the_annotators():
     task = Reviews(knobs=MANY)
     found = task.judged("train")

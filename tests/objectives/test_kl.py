@@ -8,7 +8,7 @@ from jaxtyping import TypeCheckError
 from torch import tensor
 from torch.testing import assert_close
 
-from operant.objectives import kl_full, kl_k1, kl_k2, kl_k3
+from operant.objectives import kl_full, kl_k1, kl_k2, kl_k3, token_k1, token_k2, token_k3
 
 inf, nan = float("inf"), float("nan")
 ONE = tensor([[True]])
@@ -89,3 +89,12 @@ def test_shapes_are_checked():
         kl_full(torch.zeros(1, 2, 3), torch.zeros(1, 2, 4), torch.ones(1, 2, dtype=torch.bool))
     with pytest.raises(TypeCheckError):
         kl_k3(torch.zeros(2, 3), torch.zeros(1, 3), torch.ones(2, 3, dtype=torch.bool))
+
+
+def test_tokens_sum_to_the_answer():
+    policy, reference = tensor([[-1.0, -2.0, nan], [-3.0, nan, nan]]), tensor([[-2.0, -1.5, 0.0], [-2.5, 0.0, nan]])
+    mask = tensor([[True, True, False], [True, False, False]])
+    for token, whole in ((token_k1, kl_k1), (token_k2, kl_k2), (token_k3, kl_k3)):
+        each = token(policy, reference, mask)
+        assert_close(each.sum(1), whole(policy, reference, mask))
+        assert not each[~mask].any()

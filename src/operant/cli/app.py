@@ -144,7 +144,7 @@ def answer(
 def score(
     file: Path,
     scorer: Annotated[
-        str | None, _flag("verifier, DIR, module:name, http://host/get_reward or judge:MODEL@URL")
+        str | None, _flag("verifier, constraints, DIR, module:name, http://host/get_reward or judge:MODEL@URL")
     ] = None,
     model: Annotated[Path | None, _flag("a reward model directory; the same as --scorer DIR")] = None,
     out: Annotated[Path | None, _flag("JSON Lines to write [standard output]")] = None,

@@ -13,16 +13,19 @@ from operant.domains.text.records import prompt_of
 from operant.errors import OperantError
 from operant.models.endpoint.asking import asker
 from operant.models.endpoint.client import Client
+from operant.rewards.constraints import Constraints
 from operant.rewards.endpoint_judge import Agreement, EndpointJudge
 from operant.rewards.ensemble import Ensemble
 from operant.rewards.model import RewardModel
 from operant.rewards.python import FunctionScorer
 from operant.rewards.remote import RemoteReward
+from operant.rewards.user_model import SETTINGS, UserRewardModel
 from operant.schema import Answer, Json, Prompt, Score, Scorer
 
 FORMS = {
     "verifier": "right or wrong answers to mathematical questions",
     "match": "short answers against the accepted ones of the prompt, by the metric of its column metric or task",
+    "constraints": "keywords and lengths that a prompt states in the columns of IFEval, the share that is met",
     "DIR": "a directory of a reward model or an ensemble, or what `operant train` wrote",
     "module:name": "a reward function of your own, in TRL's signature",
     "http(s)://host/get_reward": "a reward model behind a server",
@@ -45,6 +48,8 @@ def scorer_from(spec: str, *, max_length: int, cache: Path | None = None) -> Sco
         from operant.domains.text.induction import InductionMatch
 
         return InductionMatch()
+    if spec == "constraints":
+        return Constraints(strict=True)
     judge = re.fullmatch(r"judge:(.+)@(https?://.+)", spec)
     if judge:
         return EndpointJudge(asker(Client(judge[2], judge[1], cache=cache)))
@@ -60,9 +65,11 @@ def scorer_from(spec: str, *, max_length: int, cache: Path | None = None) -> Sco
 
 
 def _from_directory(directory: Path, *, max_length: int) -> Scorer:
-    """A reward model, or an ensemble of them, as they were saved."""
+    """A reward model, an ensemble of them, or one that knows its users, as they were saved."""
     if (directory / "ensemble.json").is_file():
         return Ensemble.load(directory)
+    if (directory / SETTINGS).is_file():
+        return UserRewardModel.load(directory)
     return RewardModel.load(directory, max_length=max_length)
 
 

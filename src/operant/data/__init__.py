@@ -12,6 +12,7 @@ sources      which of these a name means
 known        every layout that we read: the columns that make it
 layouts      which of them a row has, and which of them a file has
 verdicts     who won: 1 or 2, a tie, or nobody said
+strength     how strong a preference is, and what several annotators agree on
 prompts      the prompt that two answers share when no column holds it
 records      the record that a row becomes
 values       text, messages, a number or a label in one column

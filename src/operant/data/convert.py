@@ -9,6 +9,7 @@ from operant.data.layouts import Fit, lookup
 from operant.data.lists import prompt_target, ratings, read_name, read_targets, scored_text, stepwise
 from operant.data.prompts import split_pair
 from operant.data.records import Content, Kind, Record, Scalar, SplitName
+from operant.data.strength import read_strength
 from operant.data.turns import STYLES, Values
 from operant.data.values import read_content, read_label, read_number, require_answer, require_prompt, type_name
 from operant.data.verdicts import Outcome, read_verdict
@@ -27,6 +28,8 @@ def make_record(row: Mapping[str, Any], found: Fit, line: int) -> Record | Outco
     if "verdict" in values:
         # AlpacaEval's own column: 0 is a tie there, and means different things elsewhere.
         made = _compared(values, line, zero_is_tie=found.paths["verdict"] == "preference")
+    elif "strength" in values:
+        made = _graded(values, line)
     else:
         made = MAKERS[found.layout.kind](values, line)
     if not isinstance(made, Record):
@@ -59,6 +62,21 @@ def _compared(values: Values, line: int, *, zero_is_tie: bool) -> Record | Outco
         return replace(won, chosen_was=2, verdict=verdict)
     won = _pair(values, line, chosen=(first, "answer_1"), rejected=(second, "answer_2"))
     return replace(won, chosen_was=1, verdict=verdict)
+
+
+def _graded(values: Values, line: int) -> Record | Outcome:
+    """Two answers and a strength, which becomes the margin; the scores of both answers, where there are any."""
+    first, second = (read_content(values[name], name) for name in ("answer_1", "answer_2"))
+    strength = read_strength(values["strength"], "strength")
+    if not strength:
+        return "no_verdict" if strength is None else "tie"
+    sides = (first, "answer_1"), (second, "answer_2")
+    won, lost = (1, 0) if strength > 0 else (0, 1)
+    told = values | {"margin": abs(strength)}
+    if "score_1" in values and "score_2" in values:
+        scores = values["score_1"], values["score_2"]
+        told |= {"score_chosen": scores[won], "score_rejected": scores[lost]}
+    return replace(_pair(told, line, chosen=sides[won], rejected=sides[lost]), chosen_was=2 if won else 1)
 
 
 def _preference(values: Values, line: int) -> Record:

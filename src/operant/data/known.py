@@ -68,6 +68,13 @@ LAYOUTS = (
         "preference",
         _same("prompt", "answer_1", "answer_2") | {"verdict": ("verdict", "label")},
     ),
+    _layout(
+        "HelpSteer2",
+        "preference",
+        _same("prompt")
+        | {"answer_1": ("response_1",), "answer_2": ("response_2",), "strength": ("preference_strength",)},
+        more=_same("score_1", "score_2"),
+    ),
     _layout("prompt, chosen, rejected", "preference", _same("prompt") | PAIR),
     _layout("LLaMA-Factory alpaca, preference", "preference", INSTRUCTION | PAIR, style="alpaca", more=TURNS),
     _layout("LLaMA-Factory sharegpt, preference", "preference", TALK | PAIR, style="sharegpt", more=SYSTEM),

@@ -14,7 +14,7 @@ from operant.errors import BadValue, OperantError, UnknownName, require
 OURS = (
     "prompt completion chosen rejected answer_1 answer_2 verdict label split baseline margin "
     "completions labels text messages target targets choices scores rater texts source score_chosen score_rejected "
-    "conversations input system history"
+    "strength score_1 score_2 conversations input system history"
 ).split()
 BESIDE = frozenset({"target"})  # may be named for rows of every layout; kept as a column where the layout has none
 MISSING = object()

@@ -59,7 +59,7 @@ class State:
             self.last = self.last.repeat_interleave(copies, 0)
 
     def keep(self, rows: Tensor) -> None:
-        """Drop every row but these."""
+        """Go on with these rows, in the order of their prompts; any of them may be there several times."""
         self.memory.keep(rows)
         self.last = self.last[rows]
 
@@ -69,11 +69,17 @@ class State:
         queries = self.length if self.memory.anew else 1
         self.last = self._read(self.memory.step, token, rows=len(token), queries=queries)
 
-    def peek(self, tokens: Tensor) -> Tensor:
-        """[rows, choices, ...] what would be read after each of [rows, choices] next tokens; nothing is kept."""
+    def fork(self, rows: Tensor) -> State:
+        """Another that goes on from these rows, in the order of their prompts, any of them several times."""
         twin = copy.copy(self)
         twin.memory = self.memory.twin()
-        twin.repeat(tokens.shape[1])
+        twin.keep(rows)
+        return twin
+
+    def peek(self, tokens: Tensor) -> Tensor:
+        """[rows, choices, ...] what would be read after each of [rows, choices] next tokens; nothing is kept."""
+        rows = torch.arange(len(tokens), device=tokens.device).repeat_interleave(tokens.shape[1])
+        twin = self.fork(rows)
         twin.step(tokens.flatten())
         return twin.last.unflatten(0, tokens.shape)
 

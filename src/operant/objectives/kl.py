@@ -3,6 +3,8 @@
 k1, k2 and k3 estimate it from tokens that the policy itself sampled at temperature 1, with
 r = reference(token) / policy(token). Source: Schulman 2020, Approximating KL divergence (joschu.net/blog/kl-approx).
 `kl_full` is exact at each position, given the answer so far.
+
+`token_k1`, `token_k2` and `token_k3` are the same before the sum, for losses that reduce tokens in another way.
 """
 
 import torch
@@ -10,6 +12,39 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from operant.ops import masked_sum
+
+
+def token_k1(
+    policy: Float[Tensor, "answers tokens"],
+    reference: Float[Tensor, "answers tokens"],
+    mask: Bool[Tensor, "answers tokens"],
+) -> Float[Tensor, "answers tokens"]:
+    """-log r of every token, nats; 0 where masked.
+
+    Args:
+        policy, reference: log-probabilities of the sampled tokens, nats.
+        mask: the answer's tokens: neither prompt nor padding.
+    """
+    return -_log_ratio(policy, reference, mask)
+
+
+def token_k2(
+    policy: Float[Tensor, "answers tokens"],
+    reference: Float[Tensor, "answers tokens"],
+    mask: Bool[Tensor, "answers tokens"],
+) -> Float[Tensor, "answers tokens"]:
+    """(log r)^2 / 2 of every token; 0 where masked. Args: as for `token_k1`."""
+    return _log_ratio(policy, reference, mask) ** 2 / 2
+
+
+def token_k3(
+    policy: Float[Tensor, "answers tokens"],
+    reference: Float[Tensor, "answers tokens"],
+    mask: Bool[Tensor, "answers tokens"],
+) -> Float[Tensor, "answers tokens"]:
+    """r - 1 - log r of every token; 0 where masked. Args: as for `token_k1`."""
+    log_ratio = _log_ratio(policy, reference, mask)
+    return torch.expm1(log_ratio) - log_ratio
 
 
 def kl_k1(
@@ -21,11 +56,9 @@ def kl_k1(
 
     Its gradient through `policy` is not that of the KL: put it into the reward, not into the loss.
 
-    Args:
-        policy, reference: log-probabilities of the sampled tokens, nats.
-        mask: the answer's tokens: neither prompt nor padding.
+    Args: as for `token_k1`.
     """
-    return -_log_ratio(policy, reference, mask).sum(-1)
+    return token_k1(policy, reference, mask).sum(-1)
 
 
 def kl_k2(
@@ -35,9 +68,9 @@ def kl_k2(
 ) -> Float[Tensor, " answers"]:
     """(log r)^2 / 2: never negative, of low variance, biased by third order in log r; its gradient is the KL's.
 
-    Args: as for `kl_k1`.
+    Args: as for `token_k1`.
     """
-    return (_log_ratio(policy, reference, mask) ** 2 / 2).sum(-1)
+    return token_k2(policy, reference, mask).sum(-1)
 
 
 def kl_k3(
@@ -47,10 +80,9 @@ def kl_k3(
 ) -> Float[Tensor, " answers"]:
     """r - 1 - log r: never negative, unbiased as a value, of lower variance than k1.
 
-    Args: as for `kl_k1`.
+    Args: as for `token_k1`.
     """
-    log_ratio = _log_ratio(policy, reference, mask)
-    return (torch.expm1(log_ratio) - log_ratio).sum(-1)
+    return token_k3(policy, reference, mask).sum(-1)
 
 
 def kl_full(

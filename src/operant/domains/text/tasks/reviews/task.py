@@ -46,6 +46,8 @@ class Knobs:
     sharpness: float = 1.5  # Bradley-Terry: P(a over b) = sigmoid(sharpness * difference in utility)
     length_bias: float = 0.05  # what every annotator adds per word, beside the truth
     attribute_sharpness: float = 3.0  # the same for pairs about one attribute
+    stronger: float = 1.0  # a gap in utility from which a preference has strength 2
+    strongest: float = 2.25  # the same for strength 3
     rating_middle: float = 3.5  # a rating is middle + slope * utility as the annotator feels it, rounded, 1 to 10
     rating_slope: float = 0.8
     documents: int = 4  # training documents for each training pair
@@ -58,10 +60,10 @@ class Reviews:
     """Feedback is drawn anew for every seed; test prompts are the same for all."""
 
     name = "reviews"
-    attributes = ("sentiment", "formality")
-    canned = ("the build is satisfactory .", "the service is agreeable .")
+    attributes: tuple[str, ...] = ("sentiment", "formality")
+    canned: tuple[str, ...] = ("the build is satisfactory .", "the service is agreeable .")
     bodies = tuple(str(BASE.with_name("reviews_bodies") / str(seed)) for seed in range(4))
-    metrics = METRICS
+    metrics: tuple[Metric, ...] = METRICS
     hidden = ()
     gold_kind = "exact"
     needs_judge = False
@@ -141,7 +143,9 @@ class Reviews:
 
     def _prompt(self, rng: Random) -> Prompt:
         request = draw_request(rng)
-        columns = {"item": request.item, "facts": request.facts, "aspects": request.aspects}
+        columns: dict[str, Any] = {"item": request.item, "facts": request.facts, "aspects": request.aspects}
+        # The aspects once more, as a constraint that IFEval's way of stating them can say.
+        columns |= {"instruction_id_list": ("keywords:existence",), "kwargs": ({"keywords": request.aspects},)}
         columns["facts given"] = " and ".join(slot for slot, _ in request.facts)
         return Prompt(id=content_hash(request.text()), content=request.text(), columns=columns)
 
@@ -163,6 +167,7 @@ class Reviews:
                 felt = [self._utility(text, _request(prompt), attribute) for text in (chosen, rejected)]
                 return Pair(
                     prompt=prompt, chosen=Answer(value=chosen), rejected=Answer(value=rejected),
+                    margin=None if attribute else self._strength(*felt),
                     ratings=None if rater is None else self._ratings(rater, *felt),
                 )  # fmt: skip
 
@@ -200,6 +205,11 @@ class Reviews:
         top = most + math.log(math.exp(chosen - most) + math.exp(rejected - most)) - math.log(rng.expovariate(1.0))
         low = rejected - math.log(math.exp(rejected - top) + rng.expovariate(1.0))
         return self._rating(top), self._rating(low)
+
+    def _strength(self, one: float, other: float) -> float:
+        """1, 2 or 3: how far apart two utilities are, whoever won. A third of the pairs has each by default."""
+        gap = abs(one - other)
+        return 1.0 + (gap >= self.knobs.stronger) + (gap >= self.knobs.strongest)
 
     def _rating(self, felt: float) -> float:
         return float(min(10, max(1, round(self.knobs.rating_middle + self.knobs.rating_slope * felt))))

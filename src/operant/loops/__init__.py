@@ -1,0 +1,5 @@
+"""Rounds of sampling, scoring, choosing and fitting.
+
+rounds           what a round is made of, and how a method says what it learns from one
+policy_gradient  a policy that learns from its own answers
+"""
