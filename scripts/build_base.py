@@ -82,9 +82,15 @@ def forum_words() -> forum.Words:
 
 
 def forum_rows(count: int) -> Rows:
-    """Eight replies to every question, one after the other, so that groups of them share their prompt."""
+    """Eight replies to every question, one after the other, so that groups of them share their prompt.
+
+    In the first half words are worth three times as much, or a small model would take long to hear them at all.
+    """
     rng = Random("base/forum/0")
-    threads = (forum.draw_thread(rng, forum_words(), replies=8) for _ in range(count // 8))
+    usages = [forum.Usage(hedged=1.0, certain=0.4), forum.USAGE]
+    threads = (
+        forum.draw_thread(rng, forum_words(), replies=8, usage=usage) for usage in usages for _ in range(count // 16)
+    )
     return [(one.prompt, text) for one in threads for text in one.replies]
 
 
@@ -105,12 +111,11 @@ RECIPES = {
     "forum": Recipe(
         vocabulary=lambda: [*emotional_words(), *forum_vocabulary()],
         rows=forum_rows,
-        count=96_000,
-        steps=1500,
+        count=128_000,
+        steps=2000,
         batch=64,
         group=64,
         in_order=True,
-        learning_rate=2e-3,
         start="instructions",
     ),
 }

@@ -17,6 +17,7 @@ from operant.probes.answers import (
     Question,
     Slot,
     Table,
+    cell_of,
     closed_set,
     drawn,
     holds,
@@ -98,6 +99,18 @@ def test_aliases_are_added(model):
     each = [closed_set(model, [question(accepted=(text,), rest=())], ["It"], ends=True).gold[0, 0]
             for text in ("cat", "dog")]  # fmt: skip
     assert both == pytest.approx(sum(each), abs=1e-6)
+
+
+def test_one_place_of_the_table_by_hand():
+    gold, correct, mass, share, entropy = cell_of([log(0.3), log(0.1), log(0.2)], accepted=2)
+    assert (gold, correct, mass, share) == pytest.approx((0.4, 1.0, 0.6, 0.4 / 0.6))
+    assert entropy == pytest.approx(-sum(p * log(p) for p in (3 / 6, 1 / 6, 2 / 6)))
+
+
+def test_long_answers_that_no_number_can_hold_still_have_a_share():
+    # e^-2000 is 0 to a computer; that the first is e times as likely as the second is not
+    gold, correct, _, share, _ = cell_of([-2000.0, -2001.0], accepted=1)
+    assert (gold, correct) == (0.0, 1.0) and share == pytest.approx(exp(1) / (exp(1) + 1))
 
 
 class Deaf:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from operant.disk import read_json, write_json
-from operant.probes.findings import Probed, from_json, load_findings, probed, quoted, seen
+from operant.probes.findings import Probed, from_json, load_findings, probed, seen
 from operant.schema import Finding
 from operant.stats.crossed import Trials, over_items
 
@@ -31,8 +31,7 @@ def test_a_finding_carries_interval_p_and_evidence():
     found = probed("gain", "a gain", over_items([1.0, 2.0, 3.0]), unit="points", trust=rate)
     assert found.low < found.effect == 2.0 < found.high and found.p is not None
     assert (found.planted, found.power, found.false_alarms, found.runs) == (0.2, 1.0, 0.0, rate.power.n)
-    assert quoted(asdict(found)) == f"power 100% for 0.2, false alarms 0% of {rate.power.n}"
-    assert quoted(asdict(probed("x", "x", over_items([1.0, 2.0])))) == ""
+    assert probed("x", "x", over_items([1.0, 2.0])).power is None
 
 
 def test_findings_survive_the_disk_whichever_kind_they_are(tmp_path):

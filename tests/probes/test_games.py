@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from operant.errors import BadValue, OperantError, UnknownName
-from operant.probes.games import Played, PromptGame, logit, logit_utilities, spearman
+from operant.probes.games import Played, PromptGame, logit, logit_utilities, one_less, spearman
+from operant.probes.shapley import from_all, shapley_coefficients
 
 TEMPLATE = "Fly {{ price }} in {{class}}, {{ city }}.\nChoose:"
 FIELDS = {"price": "90", "class": "business", "city": "to Rome"}
@@ -24,8 +25,8 @@ def test_backgrounds_by_hand():
     assert game().render([False, True, True]) == "Fly in business, to Rome.\nChoose:"
     assert game().render([True, True, False]) == "Fly 90 in business,.\nChoose:"
     assert game(background="mask").render([False, True, False]) == "Fly _ in business, _.\nChoose:"
-    neutral = dict.fromkeys(FIELDS, "some")
-    assert game(background="neutral", neutral=neutral).render([True, False, True]) == "Fly 90 in some, to Rome.\nChoose:"
+    some = game(background="neutral", neutral=dict.fromkeys(FIELDS, "some"))
+    assert some.render([True, False, True]) == "Fly 90 in some, to Rome.\nChoose:"
 
 
 def test_only_what_was_dropped_is_mended():
@@ -87,6 +88,16 @@ def test_every_text_is_asked_once():
     assert len(asked) == len(set(asked)) and len(found) == 4
     one(np.array([[0, 0]]), np.zeros(1, dtype=int))
     assert len(asked) == len(set(asked))
+
+
+def test_leaving_one_out_counts_what_both_do_twice():
+    worth = {"": 0.0, "x": 0.1, "y": 0.2, "x y": 0.6}
+    one = Played(PromptGame(template="{{ x }} {{ y }}", fields={"x": "x", "y": "y"}),
+                 lambda texts: [worth[text] for text in texts])  # fmt: skip
+    assert one_less(one) == pytest.approx([0.6 - 0.2, 0.6 - 0.1])
+    found = from_all(one, 2, coefficients=shapley_coefficients(2))
+    assert found.phi == pytest.approx([0.25, 0.35])  # .9 in all above, and .6 here, which is what both are worth
+    assert found.phi.sum() == pytest.approx(found.whole - found.empty)
 
 
 def test_logits_show_what_saturates():

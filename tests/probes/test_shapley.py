@@ -16,7 +16,6 @@ from operant.probes.shapley import (
     coalitions,
     from_all,
     kernel_weight,
-    leave_one_out_coefficients,
     owen_coefficients,
     shapley_coefficients,
     shares,
@@ -41,12 +40,6 @@ TWO = {frozenset(): 0.0, frozenset({0}): 0.1, frozenset({1}): 0.2, frozenset({0,
 def test_two_players_by_hand():
     # 0 joins none: .1, or after 1: .6 - .2 = .4, mean .25; 1: (.2 + .5) / 2 = .35
     assert exact(TWO.get, 2).phi == pytest.approx([0.25, 0.35])
-
-
-def test_leaving_one_out_counts_what_both_do_twice():
-    found = from_all(game(TWO.get), 2, coefficients=leave_one_out_coefficients(2))
-    assert found.phi == pytest.approx([0.6 - 0.2, 0.6 - 0.1])
-    assert found.phi.sum() == pytest.approx(0.9) and found.whole - found.empty == pytest.approx(0.6)
 
 
 def test_majorities_by_hand():

@@ -40,7 +40,8 @@ class Pupil:
 
 
 def test_what_is_taught_is_said_and_answers_are_summed_over_it():
-    taught = {name: answer_after(Pupil(), LESSON, name, [question("3")], ends=True) for name in ("certain", "uncertain")}
+    kinds = ("certain", "uncertain")
+    taught = {name: answer_after(Pupil(), LESSON, name, [question("3")], ends=True) for name in kinds}
     assert taught["certain"].certain[0] == pytest.approx(0.8 / 0.9)
     assert taught["uncertain"].certain[0] == pytest.approx(0.1 / 0.9)
     # nothing said with weight 1, sure with .8, maybe with .1; the weights add up to 1.9

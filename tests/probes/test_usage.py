@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from operant.probes.answers import Table
-from operant.probes.usage import Side, contrasts, means, measures, perplexity, resampled, spread, trust, within
+from operant.probes.usage import (
+    Side,
+    contrasts,
+    main_measure,
+    means,
+    measures,
+    perplexity,
+    resampled,
+    spread,
+    trust,
+    within,
+)
 
 STRONG, WEAK = list(range(18)), list(range(18, 49))
 SIDE = Side(STRONG, WEAK, "strengtheners less weakeners")
@@ -22,7 +33,8 @@ def table(seed, *, effect, questions=100, marker=0.03):
     gold = level + worth + rng.normal(0, 0.08, (49, questions))
     gold[STRONG] += taste
     gold = np.clip(gold, 0, 1)
-    return Table(gold, (gold > 0.5).astype(float), np.minimum(1, gold + 0.1), np.full_like(gold, 0.4))
+    return Table(gold, (gold > 0.5).astype(float), np.minimum(1, gold + 0.1), gold / np.minimum(1, gold + 0.1),
+                 np.full_like(gold, 0.4))  # fmt: skip
 
 
 def test_a_usage_of_twenty_points_is_found_in_every_seed_with_its_sign():
@@ -63,18 +75,29 @@ def test_many_properties_are_corrected_for_and_lots_are_dealt():
 def test_the_other_measures_and_single_tasks():
     made = table(1, effect=-0.2)
     assert [one.key for one in measures(made, "strength", SIDE)] == [
-        "strength correct", "strength mass", "strength entropy"
+        "strength correct", "strength mass", "strength share", "strength entropy"
     ]  # fmt: skip
-    bare = made._replace(mass=np.full_like(made.gold, np.nan), entropy=np.full_like(made.gold, np.nan))
+    unknown = np.full_like(made.gold, np.nan)
+    bare = made._replace(mass=unknown, share=unknown, entropy=unknown)
     assert [one.key for one in measures(bare, "strength", SIDE)] == ["strength correct"]
     tasks = ["a"] * 50 + ["b"] * 45 + ["c"] * 5
     assert [one.key for one in within(made, "strength", SIDE, tasks)] == ["strength in a", "strength in b"]
     assert within(made, "strength", SIDE, ["a"] * 100) == []
 
 
+def test_of_whole_sentences_the_share_of_the_set_is_read():
+    made = table(2, effect=-0.2)
+    long = made._replace(gold=made.gold * 1e-30, mass=made.mass * 1e-30)
+    assert (main_measure(made), main_measure(long)) == ("gold", "share")
+    (one,) = contrasts(long, {"strength": SIDE}, rng=np.random.default_rng(0))
+    assert one.effect == pytest.approx(long.share[STRONG].mean() - long.share[WEAK].mean())
+    assert "share of the answer set" in one.name and one.unit == "share"
+    assert "strength share" not in [each.key for each in measures(long, "strength", SIDE)]
+
+
 def test_means_and_the_range_by_hand():
     gold = np.array([[0.2, 0.4], [0.6, 0.8]])
-    made = Table(gold, np.array([[0.0, 1.0], [1.0, 1.0]]), gold, gold)
+    made = Table(gold, np.array([[0.0, 1.0], [1.0, 1.0]]), gold, gold, gold)
     found = {one.key: one for one in means(made, {"w": [0], "s": [1]}, rng=np.random.default_rng(0))}
     assert found["mean w"].effect == pytest.approx(0.3) and found["mean s correct"].effect == 1.0
     assert (found["mean w"].low, found["mean w"].high) == pytest.approx((0.2, 0.4))  # of two questions, each alone

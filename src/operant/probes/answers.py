@@ -21,6 +21,8 @@ from operant.schema import Answer, Bench, Decoding, Feedback, Finish, Generator,
 T = TypeVar("T")
 Array = np.ndarray
 DISTRACTORS = 4  # other answers that a question is closed with, where the data names none
+FIRST = 2  # questions that are asked in any case; what they cost is the price of the others
+MARGIN = 0.9  # of what is left: other questions may be longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def questions_of(task: Feedback) -> list[Question]:
 
     Right are the column `targets`, else the preferred answers of pairs. Others are the column `choices`, else what
     lost against them in pairs, else right answers to other prompts of the same column `task`.
+
+    Raises: NotApplicable where there are fewer than two.
     """
     asked: dict[str, Prompt] = {}
     right, lost = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
@@ -63,10 +67,16 @@ def questions_of(task: Feedback) -> list[Question]:
     pools = defaultdict[Any, set[str]](set)
     for name, prompt in asked.items():
         pools[prompt.columns.get("task")] |= set(right[name])
-    return [
+    found = [
         Question(prompt, tuple(dict.fromkeys(right[name])), others(prompt, right[name], lost[name], pools))
         for name, prompt in asked.items() if right[name]
     ]  # fmt: skip
+    if len(found) < FIRST:
+        raise NotApplicable(
+            f"{len(found)} prompts of the feedback have a known right answer; {FIRST} are needed. Give them in a "
+            "column `targets`, or as preference pairs"
+        )
+    return found
 
 
 def _pairs(task: Feedback, split: Split) -> list[Pair]:
@@ -84,10 +94,6 @@ def others(prompt: Prompt, right: Sequence[str], lost: Sequence[str], pools: Map
     return tuple(pool[:DISTRACTORS])
 
 
-FIRST = 2  # questions that are asked in any case; what they cost is the price of the others
-MARGIN = 0.9  # of what is left: other questions may be longer
-
-
 class Asked(NamedTuple, Generic[T]):
     questions: list[Question]
     found: list[T]  # in pieces, in the order of the questions
@@ -96,15 +102,7 @@ class Asked(NamedTuple, Generic[T]):
 def within_budget(
     bench: Bench, questions: Sequence[Question], ask: Callable[[Sequence[Question]], T], *, most: int
 ) -> Asked[T]:  # fmt: skip
-    """Ask as many questions as the budget pays for, `most` at most, and two in any case.
-
-    Raises: NotApplicable where there are fewer than two.
-    """
-    if len(questions) < FIRST:
-        raise NotApplicable(
-            f"{len(questions)} prompts of the feedback have a known right answer; {FIRST} are needed. Give them in a "
-            "column `targets`, or as preference pairs"
-        )
+    """Ask as many questions as the budget pays for, `most` at most, and two in any case."""
     before = spent().flops
     found = [ask(questions[:FIRST])]
     price, room = (spent().flops - before) / FIRST, len(questions)
@@ -189,6 +187,7 @@ class Table(NamedTuple):
     gold: Array  # probability of the right answers together
     correct: Array  # 1 where the right answer is the likeliest, or was drawn: a share where several were
     mass: Array  # probability of the whole answer set
+    share: Array  # the right answers' part of the set's probability: what is left to see where answers are long
     entropy: Array  # nats, of the answer set made to sum to 1
 
     @classmethod
@@ -208,18 +207,20 @@ def closed_set(model: Generator, questions: Sequence[Question], markers: Sequenc
     flat = iter(log_probabilities(model, slots, texts, ends=ends))
     shape = (len(markers), len(questions))
     cells = [
-        _cell(np.exp([next(flat) for _ in question.answers]), len(question.accepted))
+        cell_of([next(flat) for _ in question.answers], len(question.accepted))
         for _ in markers for question in questions
     ]  # fmt: skip
     return Table(*(np.array(column).reshape(shape) for column in zip(*cells, strict=True)))
 
 
-def _cell(chances: Array, accepted: int) -> tuple[float, float, float, float]:
-    """Right answers' probability, whether one of them is the likeliest, the set's probability, its entropy."""
-    mass = float(chances.sum())
-    shares = chances / mass if mass > 0 else np.full(len(chances), 1 / len(chances))
+def cell_of(logps: Sequence[float], accepted: int) -> tuple[float, float, float, float, float]:
+    """One place of the table, from the log-probabilities of an answer set whose first `accepted` are right."""
+    known = np.array(logps, dtype=float)
+    chances, within = np.exp(known), np.exp(known - known.max())
+    shares = within / within.sum()
     entropy = -sum(float(share) * math.log(share) for share in shares if share > 0)
-    return float(chances[:accepted].sum()), float(chances.argmax() < accepted), mass, entropy
+    right = float(known.argmax() < accepted)
+    return float(chances[:accepted].sum()), right, float(chances.sum()), float(shares[:accepted].sum()), entropy
 
 
 def drawn(
@@ -239,7 +240,7 @@ def drawn(
     ]
     found = np.array(shares).reshape(len(markers), len(questions))
     unknown = np.full_like(found, np.nan)
-    return Table(found, found, unknown, unknown)
+    return Table(found, found, unknown, unknown, unknown)
 
 
 def holds(text: str, accepted: Sequence[str]) -> bool:

@@ -61,6 +61,12 @@ def totals(found: Sequence[Attribution], *, unit: str, what: str) -> Probed:
     return probed("all parts", f"all parts less none; {what}", over_items(gaps), unit=unit)
 
 
+def left_out(each: Sequence[Array], *, unit: str) -> Probed:
+    """What parts are worth by leaving out one at a time, added up: beside `totals` it shows what they do together."""
+    name = "parts left out one at a time, added up: more than all parts where they help together"
+    return probed("left out alone", name, over_items([one.sum() for one in each]), unit=unit)
+
+
 def noise_of(parts: Mapping[str, Array], low: Collection[str], *, rng: np.random.Generator) -> list[Probed]:
     """What parts that say little carry of mean |phi|, above their share of the parts; nothing where all or none do."""
     names = list(parts)

@@ -62,13 +62,6 @@ def probed(key: str, name: str, found: Contrast, *, unit: str = "", trust: Seen 
     )  # fmt: skip
 
 
-def quoted(one: Mapping[str, Any]) -> str:
-    """`power 96% for 0.05, false alarms 4% of 400`; empty where nothing was planted."""
-    if one.get("power") is None:
-        return ""
-    return f"power {one['power']:.0%} for {one['planted']:g}, false alarms {one['false_alarms']:.0%} of {one['runs']}"
-
-
 def from_json(one: Mapping[str, Any]) -> Finding:
     """A finding as it was stored by `asdict`."""
     kind = Probed if "key" in one else Finding

@@ -112,6 +112,14 @@ class Played:
         return np.array([self.known[text] for text in texts], dtype=float)
 
 
+def one_less(played: Played) -> Array:
+    """v(all) - v(all but one) of every player. They need not add up to what all are worth: what two do is in both."""
+    players = len(played.game.players)
+    rows = np.concatenate([np.ones((1, players), dtype=bool), ~np.eye(players, dtype=bool)])
+    values = played(rows, np.zeros(len(rows), dtype=int))
+    return values[0] - values[1:]
+
+
 def logit(chances: Array, *, floor: float = 1e-6) -> Array:
     """log p / (1 - p), p kept `floor` away from 0 and 1: effects that saturate as probabilities show here."""
     kept = np.clip(chances, floor, 1 - floor)

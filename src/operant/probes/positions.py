@@ -35,8 +35,8 @@ def in_positions(model: Any, questions: Sequence[Question], markers: Sequence[st
     """Ten tokens sampled at temperature 1 behind each marker; the right answer may stand at any of them.
 
     `correct`: it is the likeliest token of some position. `gold`: its probability at its best position, aliases
-    together. `mass` and `entropy` are of the answer set at that position. Texts only: a conversation's answer cannot
-    be begun this way.
+    together. `mass`, `share` and `entropy` are of the answer set at that position. Texts only: a conversation's
+    answer cannot be begun this way.
     """
     slots = [slot(question.prompt, text) for text in markers for question in questions]
     if any(one.said for one in slots):
@@ -48,7 +48,7 @@ def in_positions(model: Any, questions: Sequence[Question], markers: Sequence[st
         for one, many in zip(asked, answers, strict=True)
     ]
     names = _names(model.tokenizer)
-    cells: list[tuple[float, float, float, float]] = [(0.0, 0.0, 0.0, 0.0)] * len(rows)
+    cells = [(0.0,) * len(Table._fields)] * len(rows)
     for group in passes(model.module, rows):
         for place, top in zip(group, _top(model, [rows[place] for place in group]), strict=True):
             cells[place] = _best(top, questions[place % len(questions)], names)
@@ -77,7 +77,7 @@ def _top(model: Any, rows: Sequence[Encoded]) -> list[tuple[Any, Any]]:
     return [(one.tolist(), two.tolist()) for one, two in both]
 
 
-def _best(top: tuple[Any, Any], question: Question, names: list[str]) -> tuple[float, float, float, float]:
+def _best(top: tuple[Any, Any], question: Question, names: list[str]) -> tuple[float, ...]:
     right, whole = ({text.strip().lower() for text in some} for some in (question.accepted, question.answers))
     found, correct = (0.0, 0.0, 0.0), 0.0
     for chances, ids in zip(*top, strict=True):
@@ -90,4 +90,5 @@ def _best(top: tuple[Any, Any], question: Question, names: list[str]) -> tuple[f
         gold, mass = sum(each.get(name, 0.0) for name in right), sum(each.values())
         shares = np.array([chance / mass for chance in each.values() if chance > 0]) if mass else np.ones(1)
         found = max(found, (gold, mass, float(-(shares * np.log(shares)).sum())))
-    return found[0], correct, found[1], found[2]
+    gold, mass, entropy = found
+    return gold, correct, mass, gold / mass if mass else 0.0, entropy

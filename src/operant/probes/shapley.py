@@ -82,14 +82,6 @@ def _subsets(bits: Sequence[int]) -> list[tuple[int, float]]:
     ]  # fmt: skip
 
 
-def leave_one_out_coefficients(players: int) -> Array:
-    """v(all) - v(all but i). Not efficient: what two do together is counted for both."""
-    found = np.zeros((players, 2**players))
-    found[:, -1] = 1.0
-    found[np.arange(players), 2**players - 1 - 2 ** np.arange(players)] = -1.0
-    return found
-
-
 def from_all(
     game: Game, players: int, *, coefficients: Array, draws: int = 1, noise: Noise | None = None
 ) -> Attribution:  # fmt: skip

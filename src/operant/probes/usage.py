@@ -20,10 +20,12 @@ Array = np.ndarray
 FEWEST = 2  # markers on a side
 ASKED = 10  # questions of a task, for an effect within it
 RESAMPLES = 500  # of questions, for means of one kind
+NEVER = 1e-3  # mean probability of right answers, below which they are too long to be read as they are
 PLANTED = 0.05  # the effect that power is told for
-UNITS = {"gold": "probability", "correct": "share", "mass": "probability", "entropy": "nats"}
+UNITS = {"gold": "probability", "correct": "share", "mass": "probability", "share": "share", "entropy": "nats"}
 WORDS = {"gold": "probability of the right answer", "correct": "right answer the likeliest",
-         "mass": "probability of the answer set", "entropy": "entropy of the answer set"}  # fmt: skip
+         "mass": "probability of the answer set", "share": "right answer's share of the answer set",
+         "entropy": "entropy of the answer set"}  # fmt: skip
 
 
 class Side(NamedTuple):
@@ -38,26 +40,33 @@ class Side(NamedTuple):
         return min(len(self.inside), len(self.outside)) >= FEWEST
 
 
+def main_measure(table: Table) -> str:
+    """The right answer's probability; where that is next to nothing, as of whole sentences, its share of the set."""
+    return "share" if table.gold.mean() < NEVER and np.isfinite(table.share).all() else "gold"
+
+
 def contrasts(table: Table, sides: Mapping[str, Side], *, rng: np.random.Generator) -> list[Probed]:
-    """Every property's effect on the probability of the right answer, by its own name as key."""
-    tested = {key: of(table.gold, side) for key, side in sides.items() if side.usable}
+    """Every property's effect on the main measure, by its own name as key."""
+    measure = main_measure(table)
+    values = getattr(table, measure)
+    tested = {key: of(values, side) for key, side in sides.items() if side.usable}
     adjusted = holm([one.p for one in tested.values()])
     found = []
     for (key, one), p in zip(tested.items(), adjusted, strict=True):
         side = sides[key]
-        lot = permuted_p(*_marked(table.gold, side), rng=rng)
-        name = f"{side.what}, {WORDS['gold']}: p {one.p:.2g}, {p:.2g} by Holm over {len(tested)} properties, "
+        lot = permuted_p(*_marked(values, side), rng=rng)
+        name = f"{side.what}, {WORDS[measure]}: p {one.p:.2g}, {p:.2g} by Holm over {len(tested)} properties, "
         name += f"{lot:.2g} against properties dealt by lot"
-        found.append(probed(key, name, one, unit=UNITS["gold"], trust=trust(table.gold, side, rng)))
+        found.append(probed(key, name, one, unit=UNITS[measure], trust=trust(values, side, rng)))
     return found
 
 
 def measures(table: Table, key: str, side: Side) -> list[Probed]:
     """One property's effect on what else was measured, as far as it is known: "<key> correct", and so on."""
-    found = []
-    for measure in ("correct", "mass", "entropy") if side.usable else ():
+    found, main = [], getattr(table, main_measure(table))
+    for measure in ("correct", "mass", "share", "entropy") if side.usable else ():
         values = getattr(table, measure)
-        if np.isfinite(values).all() and not np.array_equal(values, table.gold):
+        if np.isfinite(values).all() and not np.array_equal(values, main):
             name = f"{side.what}, {WORDS[measure]}"
             found.append(probed(f"{key} {measure}", name, of(values, side), unit=UNITS[measure]))
     return found
@@ -65,13 +74,20 @@ def measures(table: Table, key: str, side: Side) -> list[Probed]:
 
 def within(table: Table, key: str, side: Side, tasks: Sequence[str]) -> list[Probed]:
     """One property's effect among the questions of each task that has enough of them, where there are several."""
-    found = []
+    found, measure = [], main_measure(table)
     for task in dict.fromkeys(tasks) if len(set(tasks)) > 1 and side.usable else ():
         places = [place for place, one in enumerate(tasks) if one == task]
         if len(places) >= ASKED:
-            name = f"{side.what}, {WORDS['gold']}, {len(places)} questions of {task}"
-            found.append(probed(f"{key} in {task}", name, of(table.gold[:, places], side), unit=UNITS["gold"]))
+            name = f"{side.what}, {WORDS[measure]}, {len(places)} questions of {task}"
+            one = of(getattr(table, measure)[:, places], side)
+            found.append(probed(f"{key} in {task}", name, one, unit=UNITS[measure]))
     return found
+
+
+def against(table: Table, key: str, side: Side) -> Probed:
+    """One kind of markers less none."""
+    measure = main_measure(table)
+    return probed(key, f"{side.what}, {WORDS[measure]}", of(getattr(table, measure), side), unit=UNITS[measure])
 
 
 def of(values: Array, side: Side) -> Contrast:
@@ -93,17 +109,17 @@ def trust(values: Array, side: Side, rng: np.random.Generator) -> Seen:
 
 def means(table: Table, kinds: Mapping[str, Sequence[int]], *, rng: np.random.Generator) -> list[Probed]:
     """Mean of each kind with a bootstrap interval over questions, "mean <kind>", of both measures of being right."""
-    found = []
-    for measure in ("gold", "correct"):
+    found, main = [], main_measure(table)
+    for measure in (main, "correct"):
         values = getattr(table, measure)
         for kind, rows in kinds.items():
             if rows:
                 low, high = resampled(values[list(rows)].mean(0)[None], rng=rng)
                 effect = float(values[list(rows)].mean())
                 name = f"mean of {kind}, {WORDS[measure]}"
-                key = f"mean {kind}" if measure == "gold" else f"mean {kind} correct"
+                key = f"mean {kind}" if measure == main else f"mean {kind} correct"
                 found.append(Probed(key=key, name=name, effect=effect, low=low, high=high, unit=UNITS[measure]))
-        if np.array_equal(table.gold, table.correct):
+        if np.array_equal(values, table.correct):
             break
     return found
 
@@ -135,8 +151,7 @@ def resampled(
 def perplexity(table: Table, surprise: Array, strong: Sequence[int], weak: Sequence[int]) -> list[Probed]:
     """What is left of strength when the marker's own perplexity is in the regression.
 
-    mean of the right answer's probability = a + b strong + c log perplexity, one row a marker, least squares; b with
-    its t interval.
+    mean of the main measure = a + b strong + c log perplexity, one row a marker, least squares; b with its t interval.
 
     Args: surprise [markers]: mean nats per token of each marker behind a few prompts.
     """
@@ -147,10 +162,11 @@ def perplexity(table: Table, surprise: Array, strong: Sequence[int], weak: Seque
     design = np.column_stack([np.ones(len(rows)), marks, surprise[rows]])
     if np.linalg.matrix_rank(design) < 3:
         return []
-    target = table.gold[rows].mean(1)
+    measure = main_measure(table)
+    target = getattr(table, measure)[rows].mean(1)
     fitted, *_ = np.linalg.lstsq(design, target, rcond=None)
     noise = float(((target - design @ fitted) ** 2).sum()) / (len(rows) - 3)
     se = float(np.sqrt(noise * np.linalg.inv(design.T @ design)[1, 1]))
     found = interval(float(fitted[1]), se, len(rows) - 3.0)
-    name = f"strength beside the marker's perplexity, {WORDS['gold']}, over {len(rows)} markers"
-    return [probed("strength beside perplexity", name, found, unit=UNITS["gold"])]
+    name = f"strength beside the marker's perplexity, {WORDS[measure]}, over {len(rows)} markers"
+    return [probed("strength beside perplexity", name, found, unit=UNITS[measure])]

@@ -47,8 +47,8 @@ def phrases_in(prompt: Prompt, phrases: Mapping[str, str], *, place: Place = "in
     before, _, behind = text.partition(_HERE)
     fields = " ".join(f"{{{{ {name} }}}}" for name in phrases)
     left, right = before[len(before.rstrip(" ")) :], behind[:1] if behind[:1] in (" ", "\n") else ""
-    constants = {"before": before.rstrip(" "), "behind": behind[len(right) :]}
-    return Parts(f"{{{{ before }}}}{left}{fields}{right}{{{{ behind }}}}", dict(phrases), constants)
+    constants = {"#0": before.rstrip(" "), "#1": behind[len(right) :]}
+    return Parts(f"{{{{ #0 }}}}{left}{fields}{right}{{{{ #1 }}}}", dict(phrases), constants)
 
 
 def lines_of(prompt: Prompt) -> Parts:
@@ -86,16 +86,17 @@ def columns_of(prompt: Prompt, *, template: str = "") -> Parts:
     made, end = "", 0
     for start, name in places:
         if start >= end:
-            constants[f"text {len(constants)}"] = text[end:start]
-            made += f"{{{{ text {len(constants) - 1} }}}}{{{{ {name} }}}}"
+            made += f"{{{{ #{len(constants)} }}}}{{{{ {name} }}}}"
+            constants[f"#{len(constants)}"] = text[end:start]
             fields[name] = given[name]
             end = start + len(given[name])
     if not fields:
         raise NotApplicable(
             f"no column of prompt {prompt.id!r} stands in its text; name template='...' with columns in double braces"
         )
-    constants["rest"] = text[end:]
-    return Parts(f"{made}{{{{ rest }}}}", fields, constants)
+    made += f"{{{{ #{len(constants)} }}}}"
+    constants[f"#{len(constants)}"] = text[end:]
+    return Parts(made, fields, constants)
 
 
 def values_of(prompts: Sequence[Parts]) -> dict[str, tuple[str, ...]]:

@@ -125,9 +125,10 @@ def again(values: ArrayLike, *, effect: float, runs: int, rng: np.random.Generat
 def crossed_again(
     first: ArrayLike, second: ArrayLike, *, effect: float, runs: int, rng: np.random.Generator
 ) -> Trials:  # fmt: skip
-    """`crossed` on items and conditions drawn anew from these, whose contrast was moved to `effect`.
+    """`crossed` on items drawn anew from these, whose contrast was moved to `effect`, and on new conditions.
 
-    A condition's deviation holds its share of the rest; that share is taken out before it is drawn, and drawn anew.
+    Conditions are normal with the variance that theirs has beside its share of the rest: of a few, drawn anew, some
+    would stand there twice and vary less than they do.
     """
     one, two = _groups(first, second)
     differences, items = one.mean(0) - two.mean(0), one.shape[1]
@@ -137,10 +138,7 @@ def crossed_again(
         count, noise = len(group.deviations), group.rest / items
         rest += noise / count
         if count > 1:
-            variance = float((group.deviations**2).sum()) / (count - 1)
-            pure = max(0.0, variance - noise) / variance if variance > 0 else 0.0
-            scale = np.sqrt(pure * count / (count - 1))
-            own = scale * rng.choice(group.deviations, size=(runs, count))
+            own = np.sqrt(max(0.0, float(group.deviations.var(ddof=1)) - noise)) * rng.normal(size=(runs, count))
             drawn = drawn + sign * own.mean(1)[:, None]
             seen.append(own + rng.normal(0, np.sqrt(noise), own.shape))
     found, se, df = _satterthwaite(drawn, seen, rest)

@@ -149,8 +149,8 @@ def trust(finding: Json) -> str:
     power, alarms = digits.known(finding.get("power")), digits.known(finding.get("false_alarms"))
     if power is None or alarms is None:
         return ""
-    planted, runs = digits.number(finding["planted"]), digits.count(finding["runs"])
-    return f"power {digits.percent(power)} for {planted}, false alarms {digits.percent(alarms)}, of {runs} tables"
+    planted, runs = digits.known(finding.get("planted")) or 0.0, digits.count(finding["runs"])
+    return f"power {digits.percent(power)} for {planted:g}, false alarms {digits.percent(alarms)}, of {runs} tables"
 
 
 def scale(cells: Iterable[digits.Cell], extra: Iterable[Any] = (), *, margin: float = 0.06) -> Scale:

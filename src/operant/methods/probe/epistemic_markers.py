@@ -26,7 +26,7 @@ from operant.probes.answers import (
     slot,
     within_budget,
 )
-from operant.probes.findings import Probed, load_findings, probed
+from operant.probes.findings import Probed, load_findings
 from operant.probes.positions import POSITIONS, in_positions, one_token
 from operant.prompting.markers import ANALYSED, NONE, STRONG, TAGS, WEAK, Marker, marker, sides
 from operant.schema import Bench, Decoding, Generator, Products
@@ -117,10 +117,9 @@ def findings_of(
     found += usage.measures(table, "strength", split["strength"])
     found += usage.within(table, "strength", split["strength"], tasks)
     for kind in ("strengtheners", "weakeners"):
-        against = usage.Side(kinds[kind], kinds["no marker"], f"{kind} less no marker")
-        if against.inside and against.outside:
-            name = f"{against.what}, {usage.WORDS['gold']}"
-            found.append(probed(f"{kind} against none", name, usage.of(table.gold, against), unit="probability"))
+        side = usage.Side(kinds[kind], kinds["no marker"], f"{kind} less no marker")
+        if side.inside and side.outside:
+            found.append(usage.against(table, f"{kind} against none", side))
     return [*found, *usage.means(table, kinds, rng=rng), *usage.spread(table, [*strong, *weak], rng=rng)]
 
 

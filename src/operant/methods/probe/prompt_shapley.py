@@ -13,30 +13,21 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from operant.card import Card, Claim, Method
-from operant.errors import NotApplicable, UnknownName, require
+from operant.errors import NotApplicable, require
 from operant.meter import spent
 from operant.probes import attributed
 from operant.probes.answers import MARGIN
 from operant.probes.decisions import Tally, decide
 from operant.probes.findings import Probed, load_findings
-from operant.probes.games import Background, Played, PromptGame, logit
-from operant.probes.shapley import (
-    EXACT,
-    Attribution,
-    by_permutations,
-    by_regression,
-    from_all,
-    owen_coefficients,
-    shapley_coefficients,
-)
+from operant.probes.games import Background, Played, PromptGame, logit, one_less
+from operant.probes.shapley import Attribution
+from operant.probes.solving import DRAWS, Plan, Rule, Wanted, planned, solved
 from operant.prompting.edits import with_text
 from operant.prompting.parts import Parts, Place, columns_of, lines_of, phrases_in, values_of, words_of
 from operant.prompting.stimuli import EMOTIONAL
 from operant.schema import Bench, Products, Prompt, Split
 
-Rule = Literal["auto", "exact", "permutations", "kernel", "owen"]
 EIGHT = ("EP02", "EP03", "EP04", "EP05", "EP07", "EP08", "EP09", "EP10")
-DRAWS = 4  # backgrounds that all coalitions are asked under, where they are drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +55,11 @@ class Config:
         require(bare, "template", self.template, "left out, but for unit=columns")
         require(self.estimator == "owen" or not self.groups, "groups", self.groups, "left out, but for estimator=owen")
 
+    @property
+    def draws(self) -> int:
+        """Backgrounds under which all coalitions are asked."""
+        return DRAWS if self.background == "resample" else 1
+
 
 class Case(NamedTuple):
     """One prompt, its parts, the answer whose probability is the value, and the answers there are to choose from."""
@@ -77,21 +73,18 @@ class Case(NamedTuple):
         return [self.parts.names.get(one, one) for one in self.parts.fields]
 
 
-class Plan(NamedTuple):
-    """How a game is solved, and what the budget took away."""
-
-    rule: Rule
-    evaluations: int  # of one prompt, where not all coalitions are asked
-    short: str = ""  # why this is less than was wanted
-
-
 def run(config: Config, bench: Bench) -> Products:
-    cases, plan = planned(config, bench, cases_of(config, bench))
+    cases = cases_of(config, bench)
+    plan = plan_of(config, bench, cases)
+    cases = cases[: plan.prompts]
     tally, values = Tally(), values_of([case.parts for case in cases])
-    found = [attribution(config, plan, played(config, bench, case, values, tally)) for case in cases]
+    games = [played(config, bench, case, values, tally) for case in cases]
+    found = [attribution(config, plan, game, tally) for game in games]
     parts = attributed.by_part([case.names for case in cases], found)
     rng, what = np.random.default_rng(bench.seed), told(config, plan, found, tally)
     findings = [attributed.totals(found, unit=config.scale, what=what)]
+    if plan.rule == "exact" and config.draws == 1:  # every coalition is known
+        findings.append(attributed.left_out([one_less(game) for game in games], unit=config.scale))
     findings += attributed.parts_found(parts, unit=config.scale, what=what, rng=rng)
     findings += attributed.noise_of(parts, low_of(config, list(parts)), rng=rng)
     if config.sensitivity:
@@ -168,67 +161,23 @@ def played(config: Config, bench: Bench, case: Case, values: Mapping[str, Sequen
 # Solving
 
 
-def planned(config: Config, bench: Bench, cases: list[Case]) -> tuple[list[Case], Plan]:
-    """As many prompts as the budget pays for by the rule that is wanted; where not even two, fewer evaluations."""
+def plan_of(config: Config, bench: Bench, cases: Sequence[Case]) -> Plan:
+    """What an evaluation costs is tried on two prompts, with all parts and with none."""
     before, values = spent().flops, values_of([case.parts for case in cases])
     for case in cases[:2]:
         ends = np.array([[False] * len(case.parts.fields), [True] * len(case.parts.fields)])
         played(config, bench, case, values, Tally())(ends, np.zeros(2, dtype=int))
-    price, runs = (spent().flops - before) / 4, 6 if config.sensitivity else 1
+    price, runs = (spent().flops - before) / 4, 5 if config.sensitivity else 1
     room = bench.budget.plan(flops_per_step=price * runs / MARGIN) if price else None
-    return fitted(config, cases, room)
-
-
-def fitted(config: Config, cases: list[Case], room: int | None) -> tuple[list[Case], Plan]:
-    """`room`: evaluations that the budget pays for; None: any number.
-
-    `auto` takes all coalitions where that leaves every prompt in, else fewer orders of more prompts: prompts differ
-    more than orders do.
-    """
+    wanted = Wanted(rule=config.estimator, permutations=config.permutations, draws=config.draws)
     players = max(len(case.parts.fields) for case in cases)
-    orders, least = config.permutations * (players + 1), 2 * (players + 1)
-    every = (DRAWS if config.background == "resample" else 1) * 2**players
-    rule = config.estimator
-    if rule == "auto":
-        whole = players <= EXACT and (room is None or room >= len(cases) * every)
-        rule = "exact" if whole else "permutations"
-    elif rule in ("exact", "owen"):
-        require(players <= EXACT, "parts", players, f"at most {EXACT} with estimator={rule}; use permutations")
-    wanted = every if rule in ("exact", "owen") else orders
-    if room is None:
-        return cases, Plan(rule, wanted)
-    if rule == "permutations":
-        wanted = max(least, min(orders, room // len(cases)))
-    if room >= 2 * wanted:
-        return cases[: room // wanted], Plan(rule, wanted)
-    paid = max(least, room // 2)
-    kept: Rule = rule if rule == "kernel" else "permutations"
-    return cases[:2], Plan(kept, paid, f"the budget pays for {paid} evaluations a prompt and not for {wanted}")
+    return planned(wanted, players=players, prompts=len(cases), room=room)
 
 
-def attribution(config: Config, plan: Plan, played: Played) -> Attribution:
-    players, seed = len(played.game.players), played.game.seed
-    rng = np.random.default_rng([seed, players])
-    if plan.rule == "permutations":
-        return by_permutations(played, players, permutations=plan.evaluations // (players + 1), rng=rng)
-    if plan.rule == "kernel":
-        return by_regression(played, players, most=plan.evaluations, rng=rng)
-    coefficients = shapley_coefficients(players)
-    if plan.rule == "owen":
-        coefficients = owen_coefficients(players, groups_of(config, played.game.players))
-    return from_all(played, players, coefficients=coefficients,
-                    draws=DRAWS if config.background == "resample" else 1)  # fmt: skip
-
-
-def groups_of(config: Config, players: Sequence[str]) -> list[list[int]]:
-    """Groups by name; parts in none stand alone."""
-    named = [group.split("+") for group in config.groups.split("|") if group]
-    for name in (name for group in named for name in group):
-        if name not in players:
-            raise UnknownName("part in groups", name, players)
-    inside = {name for group in named for name in group}
-    groups = [[players.index(name) for name in group] for group in named]
-    return groups + [[place] for place, name in enumerate(players) if name not in inside]
+def attribution(config: Config, plan: Plan, played: Played, tally: Tally) -> Attribution:
+    groups = [group.split("+") for group in config.groups.split("|") if group]
+    noise = tally.noise if config.scale == "probability" else None
+    return solved(played, plan, groups=groups, draws=config.draws, noise=noise)
 
 
 def told(config: Config, plan: Plan, found: Sequence[Attribution], tally: Tally) -> str:
@@ -255,7 +204,8 @@ def sensitive(
     found = []
     for what, changed, some in made:
         values = values_of([one.parts for one in some])
-        again = [attribution(changed, plan, played(changed, bench, case, values, Tally())) for case in some]
+        tally = Tally()
+        again = [attribution(changed, plan, played(changed, bench, case, values, tally), tally) for case in some]
         found += attributed.alike(parts, attributed.by_part([one.names for one in some], again), what=what, rng=rng)
     return found
 
@@ -281,6 +231,7 @@ METHOD = Method(
             "background=resample",
             "an answer's probability is that of its whole text, and shares of 20 answers where there are no "
             "log-probabilities",
+            "sensitivity=True moves phrases to two other places in the prompt; it does not paraphrase the template",
             "the studies of flight choices and cognitive biases are not repeated; their parts, utilities by a logit "
             "and differences between frames, are functions",
         ),

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from operant.disk import content_hash
+from operant.domains.text.induction import exact
 from operant.domains.text.tasks.checked import resized
 from operant.domains.text.tasks.forum.threads import STYLE
 from operant.domains.text.tasks.instructions import Instructions
@@ -14,7 +15,7 @@ from operant.domains.text.tasks.instructions import Knobs as ItemKnobs
 from operant.domains.text.tasks.instructions.generator import Style
 from operant.engine.policy import LanguageModel
 from operant.models.loading import PLAIN, Loading
-from operant.schema import Json
+from operant.schema import Answer, Json, Prompt
 
 BASE = Path(__file__).parents[2] / "bases" / "forum"
 
@@ -27,12 +28,17 @@ class Knobs(ItemKnobs):
 
 
 class Forum(Instructions):
-    """Prompts, pairs, verifier and gold are those of `instructions`; the base is another."""
+    """Prompts and pairs are those of `instructions`; what is said before an answer is not judged."""
 
     name = "forum"
 
     def __init__(self, *, seed: int = 0, knobs: Knobs | None = None):
         super().__init__(seed=seed, knobs=knobs or Knobs())
+
+    def right(self, prompt: Prompt, answer: Answer) -> float:
+        """Whether the last words are a right answer: members, and the base, begin with how sure they are."""
+        words = str(answer.value).split()
+        return max(exact(" ".join(words[-len(text.split()) :]), (text,)) for text in prompt.columns["targets"])
 
     def base(self, loading: Loading = PLAIN) -> LanguageModel:
         return LanguageModel.load(BASE, loading)
