@@ -182,7 +182,11 @@ def attribution(config: Config, plan: Plan, played: Played, tally: Tally) -> Att
 
 def told(config: Config, plan: Plan, found: Sequence[Attribution], tally: Tally) -> str:
     """What the figures hold for, and what a reader should be warned of."""
-    said = [f"background {config.background}", f"{plan.rule} over {len(found)} prompts", *filter(None, [plan.short])]
+    said = [
+        f"background {config.background}",
+        f"{plan.rule} over {len(found)} prompts, {plan.evaluations} evaluations each",
+    ]
+    said += [plan.short] if plan.short else []
     errors = [float(one.se.mean()) for one in found if np.isfinite(one.se).all()]
     if errors and max(errors) > 0:
         said.append(f"one prompt's values to a standard error of {np.mean(errors):.2g}")
