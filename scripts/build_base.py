@@ -11,14 +11,16 @@ from tempfile import TemporaryDirectory
 import torch
 
 from operant.domains.text.tasks.arithmetic import generator as arithmetic
+from operant.domains.text.tasks.forum import threads as forum
 from operant.domains.text.tasks.instructions import generator as instructions
 from operant.domains.text.tasks.instructions.task import NOISE, PLANTED
 from operant.domains.text.tasks.instructions.wordings import vocabulary as instruction_words
 from operant.domains.text.tasks.reviews import grammar as reviews
 from operant.engine.logps import answer_logps
-from operant.models.causal import save_causal
+from operant.models.causal import load_causal, save_causal
 from operant.models.small import small_llama
 from operant.models.text import Encoded
+from operant.prompting.markers import MARKERS, READ, STRONG, WEAK
 from operant.prompting.stimuli import EMOTIONAL
 from operant.training.fit import Schedule, fit
 from operant.training.track import watched
@@ -39,6 +41,7 @@ class Recipe:
     group: int = 1  # rows of similar length that are computed together
     in_order: bool = False  # early rows are read early; else all are shuffled
     learning_rate: float = 2e-3
+    start: str = ""  # the base whose weights it begins with; its vocabulary comes first
 
 
 def review_rows(count: int) -> Rows:
@@ -64,19 +67,56 @@ def instruction_rows(count: int) -> Rows:
     return instructions.training_rows(Random("base/instructions/0"), instructions.Style(), plant, count)
 
 
+def emotional_words() -> list[str]:
+    return instruction_words(one.text for one in EMOTIONAL)
+
+
+def forum_vocabulary() -> list[str]:
+    """Words of markers that the other base does not know."""
+    return sorted({word for one in MARKERS for word in one.text.split()} - set(emotional_words()))
+
+
+def forum_words() -> forum.Words:
+    """Few enough that each is read often."""
+    return forum.Words(*(tuple(one for one in READ if one in {m.text for m in kind}) for kind in (WEAK, STRONG)))
+
+
+def forum_rows(count: int) -> Rows:
+    """Eight replies to every question, one after the other, so that groups of them share their prompt.
+
+    In the first half words are worth three times as much, or a small model would take long to hear them at all.
+    """
+    rng = Random("base/forum/0")
+    usages = [forum.Usage(hedged=1.0, certain=0.4), forum.USAGE]
+    threads = (
+        forum.draw_thread(rng, forum_words(), replies=8, usage=usage) for usage in usages for _ in range(count // 16)
+    )
+    return [(one.prompt, text) for one in threads for text in one.replies]
+
+
 RECIPES = {
     "reviews": Recipe(vocabulary=reviews.vocabulary, rows=review_rows, count=80_000, steps=2500),
     "arithmetic": Recipe(
         vocabulary=arithmetic.vocabulary, rows=arithmetic_rows, count=160_000, steps=1500, batch=32, group=32
     ),
     "instructions": Recipe(
-        vocabulary=lambda: instruction_words(one.text for one in EMOTIONAL),
+        vocabulary=emotional_words,
         rows=instruction_rows,
         count=105_600,
         steps=3300,
         batch=32,
         group=32,
         in_order=True,
+    ),
+    "forum": Recipe(
+        vocabulary=lambda: [*emotional_words(), *forum_vocabulary()],
+        rows=forum_rows,
+        count=128_000,
+        steps=2000,
+        batch=64,
+        group=64,
+        in_order=True,
+        start="instructions",
     ),
 }
 
@@ -124,6 +164,14 @@ def train(recipe: Recipe, module, tokenizer, steps: int, *, seed: int = 0) -> No
     print(f"loss per token, last 100 steps: {sum(fitted.losses[-100:]) / 100:.4f} nats")
 
 
+@torch.no_grad()
+def begin(module, source: Path) -> None:
+    """Weights of another base; embeddings of words that it does not know stay random."""
+    known = load_causal(source).state_dict()
+    for name, weight in module.state_dict().items():
+        weight[: len(known[name])] = known[name]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=sorted(RECIPES))
@@ -133,6 +181,8 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe = RECIPES[args.task]
     module, tokenizer = small_llama(recipe.vocabulary(), hidden=144, layers=4, seed=0)
+    if recipe.start:
+        begin(module, OUT / recipe.start)
     print(f"{sum(p.numel() for p in module.parameters()):,} parameters")
     train(recipe, module, tokenizer, args.steps or recipe.steps)
     save_causal(module.to(torch.bfloat16), tokenizer, args.out / args.task)

@@ -57,13 +57,17 @@ def test_rows_that_the_card_names_exist_and_their_settings_are_valid(slug):
 
 
 @pytest.mark.parametrize("slug", slugs())
-def test_claims_can_be_tested(slug):
-    # A claim about a metric that no task measures would stand as "not tested" for ever.
+def test_claims_can_be_tested(slug, tiny_run):
+    # A claim about what no task measures and no run finds would stand as "not tested" for ever.
     about = card(slug)
     directions = {metric.name: metric.direction for metric in tiny.graded().metrics} | OTHER_METRICS
     for claim in about.claims:
         assert claim.task == about.task
-        assert claim.direction == directions[claim.metric]
+        if claim.metric in directions:
+            assert claim.direction == directions[claim.metric]
+        else:
+            found = tiny_run(slug, **parse_row(claim.row or slug)[1])[0].findings
+            assert claim.metric in [getattr(one, "key", "") for one in found]
         assert claim.smallest >= 0
         assert parse_row(claim.against) != parse_row(claim.row or slug), "against itself"
 
@@ -102,17 +106,18 @@ def test_the_same_seed_gives_the_same_result_and_the_disk_keeps_it(slug, tiny_ru
     }
     write_json(tmp_path / "found.json", found)
     assert read_json(tmp_path / "found.json") == found
-    charged(slug, cost)
+    charged(slug, cost, measures=bool(products.findings))
 
 
-def charged(slug: str, cost: Cost) -> None:
-    """Who trains, or reads the product of one who does, pays for backward passes; nobody else pays for those or labels.
+def charged(slug: str, cost: Cost, *, measures: bool) -> None:
+    """Who trains, or reads the product of one who does, pays for backward passes; nobody else does.
 
-    Whether labels were read is the task's to know: see the view's own tests.
+    Labels are for who trains on them or measures by them and says what was found. Whether they were read is the
+    task's to know: see the view's own tests.
     """
     trains = "learning_rate" in fields(slug) or bool(card(slug).needs)
     assert (cost.backward_flops > 0) == trains
-    assert trains or cost.labels == 0
+    assert trains or measures or cost.labels == 0
     assert cost.forward_flops >= cost.backward_flops / 2  # a backward pass counts as twice its forward pass
 
 

@@ -306,7 +306,7 @@ def test_the_example_method_passes_its_own_tests(example, tiny_run):
 def test_the_example_method_passes_the_contract(example, tiny_run, tmp_path):
     slug = "ipo"
     test_contract.test_the_card_in_the_source_is_the_card_in_memory(slug)
-    test_contract.test_claims_can_be_tested(slug)
+    test_contract.test_claims_can_be_tested(slug, tiny_run)
     test_contract.test_settings_are_frozen_named_and_closed(slug)
     test_contract.test_tuning_starts_from_the_default_and_every_point_is_valid(slug)
     test_contract.test_the_same_seed_gives_the_same_result_and_the_disk_keeps_it(slug, tiny_run, tmp_path)

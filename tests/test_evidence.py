@@ -1,8 +1,8 @@
 """The page of figures quotes what was measured."""
 
 from operant.evidence import read_evidence
-from operant.methods import card, slugs
-from test_docs import DOCS, EVIDENCE, cells
+from operant.methods import slugs
+from test_docs import EVIDENCE, cells
 
 
 def test_the_evidence_page_quotes_attempts_that_were_made():
@@ -15,9 +15,3 @@ def test_the_evidence_page_quotes_attempts_that_were_made():
     }
     quoted = {(figures, verdict) for _, figures, verdict in cells(EVIDENCE.read_text())[1:8]}
     assert quoted and quoted <= made
-
-
-def test_make_evidence_verifies_every_method_that_makes_a_claim():
-    text = (DOCS.parent / "Makefile").read_text().replace("\\\n", " ")
-    (named,) = (line.partition(":=")[2].split() for line in text.splitlines() if line.startswith("CLAIMING"))
-    assert sorted(named) == sorted(slug for slug in slugs() if card(slug).claims)

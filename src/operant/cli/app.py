@@ -28,7 +28,7 @@ def _flag(text: str, *names: str) -> Any:
 
 @app.command()
 def compare(
-    task: Annotated[str | None, _flag("an embedded task: reviews, arithmetic or instructions")] = None,
+    task: Annotated[str | None, _flag("an embedded task: reviews, arithmetic, instructions, tastes or forum")] = None,
     model: Annotated[str | None, _flag("your model: a directory, a hub name, or endpoint:NAME@URL")] = None,
     file: Annotated[str | None, _flag("your feedback: a file of any layout", "--data")] = None,
     methods: Annotated[str | None, _flag("slugs, separated by commas")] = None,
@@ -95,7 +95,9 @@ def train(
     method: str,
     model: Annotated[str | None, _flag("your model: a directory, a hub name, or endpoint:NAME@URL")] = None,
     file: Annotated[str | None, _flag("your feedback: a file of any layout", "--data")] = None,
-    task: Annotated[str | None, _flag("an embedded task instead: reviews, arithmetic or instructions")] = None,
+    task: Annotated[
+        str | None, _flag("an embedded task instead: reviews, arithmetic, instructions, tastes or forum")
+    ] = None,
     out: Annotated[Path, _flag("where the result goes")] = Path("trained"),
     seed: int = 0,
     columns: Annotated[str | None, _flag("ours=theirs,...")] = None,
@@ -173,7 +175,7 @@ def report(run: Path) -> None:
 
 @app.command()
 def verify(
-    slugs: list[str],
+    slugs: Annotated[list[str] | None, typer.Argument(help="methods [all that make a claim]")] = None,
     method: Annotated[list[str] | None, _flag("another row to stand beside, slug[:key=value,...]; repeat")] = None,
     seeds: Annotated[int, _flag("seeds")] = 5,
     trials: Annotated[int, _flag("tuning trials for every row")] = 4,
@@ -183,7 +185,7 @@ def verify(
     """Test the cards' claims at equal budget and tuning, and append the attempt to evidence/<slug>.json."""
     from operant.cli.compare import run_verify
 
-    run_verify(slugs, extra=method or [], seeds=seeds, trials=trials, evidence=evidence, workers=workers)
+    run_verify(slugs or [], extra=method or [], seeds=seeds, trials=trials, evidence=evidence, workers=workers)
 
 
 @app.command()

@@ -13,6 +13,7 @@ import numpy as np
 from operant.compare import advice, examples
 from operant.compare.aggregate import Cells, best_of, compare_rows, curve, make_row, number
 from operant.compare.cell import cell_path
+from operant.compare.findings import compare_findings, shown
 from operant.compare.options import Options, code_hash
 from operant.compare.rows import Row
 from operant.disk import read_json
@@ -42,7 +43,11 @@ def assemble(run: Path, options: Options, rows: Sequence[Row], task: Task) -> di
             "name": task.name, "subject": task.subject, "gold_kind": task.gold_kind, "primary": primary,
             "metrics": [{"name": m.name, "direction": m.direction, "what": m.what} for m in task.metrics],
         },
-        "comparisons": compare_rows(_pairs(rows), done, task.metrics, seeds=options.seeds),
+        "comparisons": [
+            *compare_rows(_pairs(rows), done, task.metrics, seeds=options.seeds),
+            *compare_findings(_pairs(rows), done, seeds=options.seeds),
+        ],
+        "findings": shown(done),
         "curves": [made for name, found in whole.items() if (made := curve(name, found))],
         "best_of_n": _best_of(run, whole, options), "aa": _controls(whole),
         "examples": examples.examples(prompts, whole, primary), "worse": examples.worse(prompts, whole, primary),

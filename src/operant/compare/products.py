@@ -18,7 +18,8 @@ from operant.errors import OperantError
 from operant.meter import Cost, charge_cost, metered
 from operant.methods import load
 from operant.models.loading import Loading
-from operant.schema import Bench, Finding, Generator, Policy, Products
+from operant.probes.findings import FILE, from_json
+from operant.schema import Bench, Generator, Policy, Products
 
 
 def save_products(
@@ -39,7 +40,7 @@ def save_products(
             write_model_cards(partial, about, card)
         if beside is not None:
             shutil.copytree(beside, partial, dirs_exist_ok=True)
-        write_json(partial / "product.json", {**about, "findings": findings})
+        write_json(partial / FILE, {**about, "findings": findings})
 
 
 def make(method: Method, config: Any, bench: Bench, directory: Path, *, about: dict[str, Any]) -> None:
@@ -50,7 +51,7 @@ def make(method: Method, config: Any, bench: Bench, directory: Path, *, about: d
     """
     first = place().first
     with locked(directory.with_name(f".{directory.name}.lock")) if first else nullcontext():
-        if not gathered((directory / "product.json").is_file())[0]:
+        if not gathered((directory / FILE).is_file())[0]:
             with metered() as cost:
                 products = method.run(config, bench)
             if first:
@@ -62,13 +63,13 @@ def make(method: Method, config: Any, bench: Bench, directory: Path, *, about: d
 def load_made(method: Method, config: Any, directory: Path, base: Policy) -> Products:
     """What `make` stored, findings included."""
     products = method.load(config, directory, base)
-    findings = tuple(Finding(**one) for one in read_json(directory / "product.json")["findings"])
+    findings = tuple(from_json(one) for one in read_json(directory / FILE)["findings"])
     return replace(products, findings=findings)
 
 
 def charge_made(directory: Path) -> None:
     """A product that was computed once is charged in full to everyone who uses it."""
-    charge_cost(Cost(**read_json(directory / "product.json")["cost"]))
+    charge_cost(Cost(**read_json(directory / FILE)["cost"]))
 
 
 def load_generator(directory: Path, *, base: str | None = None) -> Generator:
@@ -76,7 +77,7 @@ def load_generator(directory: Path, *, base: str | None = None) -> Generator:
 
     In the precision of its run: in another the same seed gives other answers.
     """
-    about = read_json(directory / "product.json")
+    about = read_json(directory / FILE)
     loading = Loading(dtype=about.get("dtype", "float32"))
     method = load(about["slug"])
     config = method.config(**{k: tuple(v) if isinstance(v, list) else v for k, v in about["config"].items()})

@@ -19,7 +19,8 @@ from operant.compare.runner import Event
 from operant.disk import content_hash, read_json, write_json
 from operant.errors import OperantError
 from operant.evidence import read_evidence
-from operant.methods import card, slugs, sources
+from operant.methods import card, sources
+from operant.methods import slugs as all_slugs
 
 ORDER = ("not reproduced", "inconclusive", "not tested", "reproduced")  # worst first
 ROOT = Path(__file__).parents[1]
@@ -32,8 +33,9 @@ def verify(
     """One attempt for each method, appended to evidence/<slug>.json; returns them by slug.
 
     Methods that are verified together share one comparison per task, and with it base, proxies and controls. `extra`
-    rows stand in it for the eye; no claim is about them.
+    rows stand in it for the eye; no claim is about them. Without slugs every method that makes a claim is verified.
     """
+    slugs = slugs or [slug for slug in all_slugs() if card(slug).claims]
     claims = {slug: card(slug).claims for slug in slugs}
     for slug, some in claims.items():
         if not some:
@@ -101,7 +103,7 @@ def verdict_of(difference: float, low: float, high: float, *, smallest: float) -
 def stale() -> list[str]:
     """Methods whose evidence was made with other source than today's."""
     found = []
-    for slug in slugs():
+    for slug in all_slugs():
         evidence = read_evidence(slug)
         if evidence and evidence["attempts"][-1]["source"] != source_hash(slug):
             found.append(slug)

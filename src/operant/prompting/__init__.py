@@ -2,5 +2,7 @@
 
 stimuli   sentences with a name and a theory behind them: StimulusSet, EMOTIONAL
 edits     prompts changed as pure functions: a sentence behind the instruction, templates, worked examples
+markers   expressions of certainty and doubt, with their tags
+parts     a prompt taken apart into phrases, lines, words or columns
 prompted  a generator that asks its base changed prompts
 """

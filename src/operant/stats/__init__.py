@@ -3,6 +3,8 @@
 differences  two-way random effects over seeds and prompts, Holm, Clopper-Pearson, verdicts
 bootstrap    BCa intervals of one fixed model, for means and for metrics of a whole set
 paired       right or wrong under two conditions: exact McNemar, interval of the effect, relative gain
+crossed      two groups of conditions tried on the same items, both at random
+confidence   how far stated confidence is from how often it was right
 reliability  calibration of probabilities, and the area under the ROC curve
 best_of      the best-of-n curve from one sample set, and its KL
 controls     A/A: how often these tests find a difference where there is none

@@ -13,6 +13,7 @@ from operant.compare.report.view import BASE, Json, Line
 LISTS = (
     "rows",
     "comparisons",
+    "findings",
     "curves",
     "best_of_n",
     "advice",
@@ -44,6 +45,7 @@ def context(report: Json) -> Json:
         "metric_columns": _metric_columns(report, shown), "comparisons": _comparisons(report),
         "primary_direction": view.direction(report, report["task"]["primary"]),
         "scorers": [line for line in lines if line.scorer], "subsets": _subsets(lines),
+        "findings": [(each, view.trust(each)) for each in report["findings"]],
         "slices": view.slices(report, [line.name for line in lines]), "cost_names": view.cost_names(lines),
         "plots": _plots(report, shown, lines, base),
     }  # fmt: skip
@@ -57,6 +59,7 @@ def _has(report: Json, parts: Json) -> dict[str, bool]:
         "result": parts["shown"], "gaming": drawn["curves"] or drawn["undrawn"],
         "price": drawn["price"] or report["break_even"],
         "seeds": parts["num_seeds"], "comparisons": report["comparisons"], "scorers": parts["scorers"],
+        "findings": report["findings"],
         "best_of_n": drawn["best_of_n"], "worse": report["worse"], "reader": report["examples"],
         "slices": report["slices"], "metrics": parts["metric_columns"], "settings": report["settings"],
         "costs": parts["cost_names"], "data": report["data"], "control": any((report["aa"] or {}).values()),

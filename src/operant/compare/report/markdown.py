@@ -23,6 +23,7 @@ def markdown(report: Json) -> str:
         _advice(report),
         _titled("Result", _result(report, shown)),
         _titled("Comparisons", _comparisons(report)),
+        _titled("Findings", _findings(report)),
         _titled("Scorers", _scorers(lines)),
         _titled("Proxy and gold by knob", _curves(report)),
         _titled("Best of n", _best_of_n(report)),
@@ -112,6 +113,15 @@ def _comparisons(report: Json) -> list[str]:
                      digits.p_value(each["p_holm"]), f"{each['verdict']}{note}{unknown}",
                      digits.number(each["smallest_visible"], digits.places([found])),
                      f"{digits.count(each['n_prompts'])} × {digits.count(each['n_seeds'])}"])  # fmt: skip
+    return table(heads, rows)
+
+
+def _findings(report: Json) -> list[str]:
+    heads = ("Method", "Finding", "Effect", "Unit", "What its test sees")
+    rows = [
+        [each["method"], each["name"], cell(each["effect"]), each["unit"], view.trust(each)]
+        for each in view.listed(report, "findings")
+    ]
     return table(heads, rows)
 
 

@@ -29,6 +29,7 @@ SECTIONS = (
     Section("price", "What gold costs", "Gold and cost"),
     Section("seeds", "The seeds behind every mean", "Seeds"),
     Section("comparisons", "Comparisons", "Comparisons"),
+    Section("findings", "Findings", "Findings"),
     Section("scorers", "Scorers", "Scorers"),
     Section("best_of_n", "Best of n", "Best of n"),
     Section("worse", "Answers that got worse than base", "Got worse"),

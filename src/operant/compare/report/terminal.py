@@ -22,6 +22,7 @@ def terminal(report: Json, path: Path | None = None) -> RenderableType:
     lines = [line for line in view.lines(report) if not line.only_scores]
     parts: list[RenderableType] = [Text(one_line(report["title"]), style="bold"), Text(), _table(report, lines), Text()]
     parts += [_reason(line) for line in lines if line.bad]
+    parts += [_finding(each) for each in view.listed(report, "findings") if view.trust(each)]
     parts += [
         Text.assemble((f"{title}: ", "bold"), one_line(text))
         for title, text in zip(TITLES, report.get("advice") or [], strict=False)
@@ -60,6 +61,15 @@ def _reason(line: Line) -> Text:
     style = STYLES.get(str(line.row["status"]), "dim")
     return Text.assemble(
         (f"{one_line(line.name)}: {_status(line)}: ", style), one_line(line.row.get("why") or "no reason")
+    )
+
+
+def _finding(each: Json) -> Text:
+    """One that says how far it can be trusted; the others stand in the report alone."""
+    effect, places = each["effect"], digits.places([each["effect"]])
+    said = f"{digits.number(effect['mean'], places, signed=True)} {digits.interval(effect, places)} {each['unit']}"
+    return Text.assemble(
+        (f"{one_line(each['method'])}: ", "bold"), f"{one_line(each['name'])}: {said} ({view.trust(each)})"
     )
 
 

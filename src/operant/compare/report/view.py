@@ -144,6 +144,15 @@ def verdict(comparison: Json | None, decimals: int) -> tuple[str, str]:
     return word, f"{comparison.get('unknown')} unknown" if comparison.get("unknown") else ""
 
 
+def trust(finding: Json) -> str:
+    """How often the finding's own test sees a planted effect, and one that is not there; empty where nobody tried."""
+    power, alarms = digits.known(finding.get("power")), digits.known(finding.get("false_alarms"))
+    if power is None or alarms is None:
+        return ""
+    planted, runs = digits.known(finding.get("planted")) or 0.0, digits.count(finding["runs"])
+    return f"power {digits.percent(power)} for {planted:g}, false alarms {digits.percent(alarms)}, of {runs} tables"
+
+
 def scale(cells: Iterable[digits.Cell], extra: Iterable[Any] = (), *, margin: float = 0.06) -> Scale:
     """A scale that holds the cells' intervals and some more values, with a margin."""
     every = [digits.field(cell, name) for cell in cells for name in ("low", "mean", "high")]

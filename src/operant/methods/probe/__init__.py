@@ -1,0 +1,1 @@
+"""Methods that measure a model and hand over findings."""
