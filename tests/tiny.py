@@ -1,4 +1,7 @@
-"""A model, a task and a bench that run in a fraction of a second: what every method is tried on."""
+"""A model, a task and a bench that run in a fraction of a second: what every method is tried on.
+
+Methods on text get the reviews task with random weights; methods of another subject their card's own task, made small.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from operant.compare.bench import View, Workbench, no_cycle
 from operant.compare.budget import Ceiling
 from operant.compare.feedback import label_ceiling
 from operant.compare.options import Options
 from operant.compare.rows import Row, config_of
+from operant.compare.tasks import embedded, represent, subject_of
 from operant.conditioning.text import ConditionedRow
 from operant.data.cut import cut_ids
 from operant.disk import content_hash
@@ -21,7 +25,7 @@ from operant.domains.text.tasks.reviews.task import Knobs, Reviews
 from operant.engine.logps import AnswerLogps, answer_logps
 from operant.engine.policy import LanguageModel
 from operant.meter import Cost, charge, charge_cost, metered
-from operant.methods import load
+from operant.methods import card, load
 from operant.models.small import small_llama
 from operant.models.text import Encoded, encode_prompt
 from operant.schema import Answer, Decoding, Document, Generator, Pair, Products, Prompt, Score
@@ -32,6 +36,8 @@ OPTIONS = Options(methods=("base",), task="reviews", seeds=1, best_of=4, points=
 KNOBS = Knobs(pairs=24, valid_pairs=8, test_prompts=6, test_pairs=8)
 DECODING = Decoding(max_tokens=OPTIONS.max_tokens)
 _FOLDER = TemporaryDirectory()
+PAIRS = 6  # rows of feedback, or training prompts, of tasks on other subjects
+SMALL = {"env_steps": 3000.0, "evaluations": 300.0, "flops": 2e10}  # ceilings where the task names its own
 EPOCHS = 3  # of preference training: the ceiling, as in a comparison; 9 steps of 8 pairs
 
 
@@ -104,6 +110,47 @@ def graded() -> Graded:
     return Graded(knobs=KNOBS)
 
 
+class Shut:
+    """A task of any subject as methods may see it: whoever asks for gold or the test split is caught."""
+
+    def __init__(self, task: Any):
+        self._task = task
+
+    def __getattr__(self, name: str) -> Any:
+        assert name != "gold", "a method asked for gold"
+        return getattr(self._task, name)
+
+    def prompts(self, split: Any) -> Any:
+        assert split != "test", "a method asked for the test prompts"
+        return self._task.prompts(split)
+
+
+class Stage(NamedTuple):
+    """Where a method of one subject is tried."""
+
+    base: Any
+    graded: Any  # the task as the comparison sees it
+    task: Any  # as methods see it
+    ceiling: Ceiling
+
+
+@cache
+def stage(slug: str, seed: int = 0) -> Stage:
+    """By the subject of the card's task; a method on text has the reviews, whatever its task."""
+    name = card(slug).task
+    if subject_of(name) == "text":
+        task = Blind(seed=seed, knobs=KNOBS)
+        return Stage(base(), graded(), task, text_ceiling(task, EPOCHS))
+    whole = embedded(name, seed=seed, pairs=PAIRS, test_prompts=KNOBS.test_prompts)
+    ceiling = Ceiling(labels=label_ceiling(whole), **{name: SMALL[name] for name in whole.allowance})
+    return Stage(whole.base(), whole, Shut(whole), ceiling)
+
+
+def text_ceiling(task: Any, epochs: float) -> Ceiling:
+    rows = pair_rows(base().tokenizer, task.pairs("train"), max_length=OPTIONS.max_length)
+    return Ceiling(preference_ceiling(base().module, rows, epochs=epochs), label_ceiling(task))
+
+
 def config(slug: str, **settings: Any) -> Any:
     """A method's settings as a comparison would choose them on a small model."""
     return config_of(load(slug), Row(name=slug, slug=slug, settings=settings), OPTIONS, small=True)
@@ -115,16 +162,20 @@ class Made:
     cost: Cost
 
 
-def bench(directory: Path, *, seed: int = 0, task: Any = None, epochs: float = EPOCHS) -> Workbench:
-    """What a method receives; products of other methods are made in memory, once a bench, and charged in full."""
-    task = task or Blind(seed=seed, knobs=KNOBS)
-    rows = pair_rows(base().tokenizer, task.pairs("train"), max_length=OPTIONS.max_length)
-    ceiling = preference_ceiling(base().module, rows, epochs=epochs)
+def bench(directory: Path, *, seed: int = 0, task: Any = None, epochs: float = EPOCHS, slug: str = "base") -> Workbench:
+    """What a method receives; products of other methods are made in memory, once a bench, and charged in full.
+
+    `slug` decides the subject.
+    """
+    stands = stage(slug, seed)
+    if task is not None or epochs != EPOCHS:
+        task = task or stands.task
+        stands = stands._replace(task=task, ceiling=text_ceiling(task, epochs))
     made: dict[str, Made] = {}
 
     def workbench(where: Path) -> Workbench:
         return Workbench(
-            base=base(), task=View(task), budget=Ceiling(ceiling, label_ceiling(task)), seed=seed, dir=where,
+            base=stands.base, task=View(stands.task), budget=stands.ceiling, seed=seed, dir=where,
             max_length=OPTIONS.max_length, decoding=DECODING, resolve=resolve, own=own,
         )  # fmt: skip
 
@@ -146,29 +197,30 @@ def bench(directory: Path, *, seed: int = 0, task: Any = None, epochs: float = E
 def run(slug: str, directory: Path, *, seed: int = 0, **settings: Any) -> tuple[Products, Cost]:
     """A method on the tiny bench, and what it cost."""
     with metered() as cost:
-        products = load(slug).run(config(slug, **settings), bench(directory, seed=seed))
+        products = load(slug).run(config(slug, **settings), bench(directory, seed=seed, slug=slug))
     return products, cost
 
 
-def first_text(generator: Generator, *, seed: int) -> str:
-    prompts = graded().prompts("test")[:1]
-    return str(generator.answer(prompts, n=1, decoding=DECODING, seed=seed)[0][0].value)
+def first_answer(generator: Generator, prompts: list[Prompt], *, seed: int) -> str:
+    return str(generator.answer(prompts[:1], n=1, decoding=DECODING, seed=seed)[0][0].value)
 
 
-def grade(products: Products, *, seed: int = 0) -> dict[str, Any]:
+def grade(products: Products, *, seed: int = 0, slug: str = "base") -> dict[str, Any]:
     """What a comparison reads off a product, as JSON: answers, log-probabilities, KL, points, scores."""
-    task, found = graded(), {"findings": [asdict(one) for one in products.findings]}
+    stands, found = stage(slug), {"findings": [asdict(one) for one in products.findings]}
+    task, about = stands.graded, represent(stands.graded.subject)
     prompts = task.prompts("test")
     if products.generator is not None:
         drawn = products.generator.answer(prompts, n=2, decoding=DECODING, seed=seed)
         first = [many[0] for many in drawn]
         logps = products.generator.logps(prompts, first)
-        kl = products.generator.kl(base(), prompts, first)
-        found["answers"] = [[[one.value, list(one.tokens or ()), one.finish] for one in many] for many in drawn]
+        kl = products.generator.kl(stands.base, prompts, first)
+        found["answers"] = [[about.dump(one) for one in many] for many in drawn]
         found["logps"] = None if logps is None else [list(one) for one in logps]
         found["kl"] = [kl.kind, None if kl.values is None else list(kl.values)]
         found["points"] = [
-            [point.knob, point.value, first_text(point.generator, seed=seed)] for point in products.generator.points()
+            [point.knob, point.value, first_answer(point.generator, prompts, seed=seed)]
+            for point in products.generator.points()
         ]
     for name in ("scorer", "own_reward"):
         scorer = getattr(products, name)
