@@ -11,7 +11,7 @@ from operant.objectives.vtrace import VTrace, actor_critic_loss, vtrace
 
 
 def column(*values: float) -> torch.Tensor:
-    return tensor(values)[:, None]
+    return tensor([float(value) for value in values])[:, None]
 
 
 def test_on_policy_targets_are_discounted_returns():

@@ -23,6 +23,7 @@ LISTS = (
     "settings",
     "break_even",
 )
+SETS = {"distinct_1": "distinct-1", "distinct_2": "distinct-2", "self_bleu": "self-BLEU"}  # others as they are
 MAPS = ("aa", "data", "environment", "measured")
 TRIVIAL = ("longer wins", "always second")
 TRUSTWORTHY_SEEDS = 3  # below, an interval holds for these seeds only
@@ -101,8 +102,9 @@ def _metric_columns(report: Json, shown: Sequence[Line]) -> list[Json]:
     """The task's metrics and what else is measured of answers; columns that nobody filled are left out."""
     arrows = {"up": "↑", "down": "↓"}
     named = [(each["name"], each["name"], arrows[each["direction"]]) for each in report["task"]["metrics"]]
-    named += [("own_reward", "own reward", ""), ("length", "length", ""), ("distinct_1", "distinct-1", ""),
-              ("distinct_2", "distinct-2", ""), ("self_bleu", "self-BLEU", "")]  # fmt: skip
+    named += [("own_reward", "own reward", ""), ("length", "length", "")]
+    sets = dict.fromkeys(name for line in shown for name in line.row.get("diversity") or {})
+    named += [(name, SETS.get(name, name.replace("_", " ")), "") for name in sets]
     return [
         {"name": name, "title": title, "arrow": arrow, "places": digits.places(_column(shown, name))}
         for name, title, arrow in named
