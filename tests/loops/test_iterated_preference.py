@@ -12,7 +12,7 @@ import tiny
 from operant.engine.logps import all_logps
 from operant.errors import BadValue, OperantError
 from operant.loops.iterated_preference import Iterated, Preferring, iterated_preference, parted, referenced
-from operant.loops.student import Student, left, share_of
+from operant.loops.student import left
 from operant.meter import metered
 from operant.objectives.soft_preference import soft_dpo_loss
 from operant.schema import Pair
@@ -144,14 +144,6 @@ def test_without_a_pair_it_says_so_and_later_rounds_may_have_none(tiny_bench):
         iterated_preference(tiny_bench(epochs=60), Preferring(pairs=lambda _: [], loss=loss), SETTINGS)
     once = Preferring(pairs=lambda now: best_and_worst(now) if now.number == 0 else [], loss=loss)
     assert len(iterated_preference(tiny_bench(), once, SETTINGS).student.ends) == 1
-
-
-def test_a_student_goes_on_where_it_stands(tiny_bench):
-    student = Student(tiny_bench())
-    assert student.after(0) is student.bench.base
-    with metered():
-        whole = left(student.bench)
-        assert share_of(student.bench, whole / 2, spent=whole / 4) == pytest.approx(1 / 4)
 
 
 @pytest.mark.parametrize("settings", [{"rounds": 0}, {"samples": 1}, {"top_p": 0.0}, {"later": 0.0}, {"sampling": 1.0}])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from torch import Tensor
 
 from operant.engine.policy import LanguageModel
 from operant.engine.recompute import recomputing
+from operant.models.weights import load_weights
 from operant.schema import Bench
 from operant.training.budgeted import Cost, Fit, Stage, is_half, schedule_for
 from operant.training.fit import fit
@@ -46,8 +47,22 @@ class Student:
         module.eval()
         self.ends[max(self.ends, default=0) + schedule.steps] = fitted.checkpoints[schedule.steps]
 
+    @contextmanager
+    def as_after(self, fits: int) -> Iterator[LanguageModel]:
+        """Inside, what it was after so many fits, 0 being the base; the same module, so that nothing is copied."""
+        paths, base = list(self.ends.values()), self.bench.base
+        if fits in (0, len(paths)):
+            now: Any = self.policy if fits == len(paths) and paths else base
+            yield now
+            return
+        load_weights(self.policy.module, paths[fits - 1])
+        try:
+            yield self.policy
+        finally:
+            load_weights(self.policy.module, paths[-1])
+
     def after(self, fits: int) -> LanguageModel:
-        """What it was after so many fits; 0 is the base."""
+        """A copy of what it was after so many fits; 0 is the base."""
         base: Any = self.bench.base
         return self.policy.at(list(self.ends.values())[fits - 1]) if fits else base
 

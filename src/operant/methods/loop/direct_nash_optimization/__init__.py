@@ -196,9 +196,9 @@ def best_round(config: Config, bench: Bench, student: Student, judge: GroupJudge
     prompts = bench.task.prompts("valid")[:VALID]
     decoding = Decoding(max_tokens=config.max_tokens)
     drawn = []
-    for weights in student.ends.values():
-        load_weights(student.policy.module, weights)
-        drawn.append(student.policy.answer(prompts, n=1, decoding=decoding, seed=bench.seed))
+    for fits in range(1, len(student.ends) + 1):
+        with student.as_after(fits) as policy:
+            drawn.append(policy.answer(prompts, n=1, decoding=decoding, seed=bench.seed))
     groups = [[own[place][0] for own in drawn] for place in range(len(prompts))]
     wins = [one.wins for one in judge(prompts, groups) if one is not None]
     totals = [sum(own[place] for own in wins) for place in range(len(drawn))]
