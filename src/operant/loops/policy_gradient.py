@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from statistics import fmean
 from typing import Any, NamedTuple
 
 import torch
@@ -28,7 +29,7 @@ from operant.errors import OperantError
 from operant.loops.rounds import Kept, Recipe, Round, RoundFit, Turn
 from operant.meter import charge_cost, metered
 from operant.models.text import Encoded, encode_prompt
-from operant.schema import Bench, Prompt
+from operant.schema import Bench, Prompt, Score
 from operant.training.budgeted import WHOLE, Stage, fit_policy
 from operant.training.track import note
 
@@ -138,6 +139,8 @@ class _Rounds:
         total = self.recipe.cost(module, [Encoded(turn.asked.ids, longest) for turn in part for _ in range(kept)])
         if first:
             total += rollout_flops(module, first, n=settings.group, max_tokens=settings.max_tokens)
+            drawn = [Encoded(one.ids, longest) for one in first for _ in range(settings.group)]
+            total += self.recipe.judging(module, drawn)
         if first and self.recipe.reference:
             asked = [Encoded(one.ids, longest) for one in first for _ in range(kept)]
             total += read_flops(self.base.module, size_of(self.base.module, asked))
@@ -226,7 +229,8 @@ class _Rounds:
         self, whole: Sequence[Turn], drawn: Sequence[Sequence[Rollout]]
     ) -> tuple[tuple[tuple[Kept, ...], ...], dict[str, Any]]:
         """What is learnt from, and what is told of the round."""
-        rewards = self._rewards(whole, drawn)
+        scores = self._scores(whole, drawn)
+        rewards = torch.tensor([[math.nan if one.value is None else one.value for one in own] for own in scores])
         worth = self.recipe.advantage(rewards)
         chosen = []
         for turn, own in zip(whole, rewards.tolist(), strict=True):
@@ -237,20 +241,27 @@ class _Rounds:
         asked = iter(all_logps(self.base.module, rows, pad=self.pad) if self.recipe.reference else [()] * len(rows))
         groups = tuple(
             tuple(
-                Kept(many[at].row, many[at].old, next(asked), float(rewards[group, at]), float(worth[group, at]))
+                Kept(
+                    many[at].row,
+                    many[at].old,
+                    next(asked),
+                    float(rewards[group, at]),
+                    float(worth[group, at]),
+                    scores[group][at].parts,
+                )  # fmt: skip
                 for at in chosen[group]
             )
             for group, many in enumerate(drawn)
         )
-        return groups, _about(rewards, drawn)
+        return groups, _about(rewards, drawn, scores)
 
-    def _rewards(self, whole: Sequence[Turn], drawn: Sequence[Sequence[Rollout]]) -> Tensor:
-        """[prompts, answers], NaN where the scorer could not tell."""
+    def _scores(self, whole: Sequence[Turn], drawn: Sequence[Sequence[Rollout]]) -> list[list[Score]]:
+        """Of each prompt's answers."""
         prompts = [turn.asked.prompt for turn, many in zip(whole, drawn, strict=True) for _ in many]
         scores = self.recipe.reward(prompts, [one.answer for many in drawn for one in many])
         assert len(scores) == len(prompts), f"a reward gives one score an answer, got {len(scores)}"
-        values = [math.nan if score.value is None else score.value for score in scores]
-        return torch.tensor(values).view(len(whole), -1)
+        rest = iter(scores)
+        return [[next(rest) for _ in many] for many in drawn]
 
     def _tell(self, found: Round, about: dict[str, Any]) -> None:
         """To disk: a run that goes on later still knows of its first rounds."""
@@ -271,11 +282,14 @@ class _Rounds:
         return tuple(one for one in map(read_json, paths) if one["means"])
 
 
-def _about(rewards: Tensor, drawn: Sequence[Sequence[Rollout]]) -> dict[str, Any]:
+def _about(rewards: Tensor, drawn: Sequence[Sequence[Rollout]], scores: Sequence[Sequence[Score]]) -> dict[str, Any]:
     """What is told of a round, to whoever watches and to disk."""
     lengths = torch.tensor([len(one.row.answer) for many in drawn for one in many])
     even = [own[~own.isnan()].unique().numel() < 2 for own in rewards]
     note({"reward": rewards[~rewards.isnan()], "completions/mean_length": lengths,
           "frac_reward_zero_std": torch.tensor(even)})  # fmt: skip
     means = [None if own.isnan().all() else float(own.nanmean()) for own in rewards]
-    return {"means": means, "tokens": float(lengths.float().mean()), "unknown": int(rewards.isnan().sum())}
+    about = {"means": means, "tokens": float(lengths.float().mean()), "unknown": int(rewards.isnan().sum())}
+    parts = [one.parts for own in scores for one in own]
+    shared = [name for name in parts[0] if all(name in one for one in parts)]
+    return about | {"parts": {name: fmean(one[name] for one in parts) for name in shared}}

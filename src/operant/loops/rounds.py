@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -52,6 +53,7 @@ class Kept(NamedTuple):
     reference: tuple[float, ...]  # under the base, nats; () where it was not asked
     reward: float
     advantage: float
+    parts: Mapping[str, float] = MappingProxyType({})  # of the score: what else the reward said of it
 
 
 class Round(NamedTuple):
@@ -86,6 +88,11 @@ Values = Callable[[Any, Sequence[Kept], Round], Tensor]  # (module, some answers
 Cost = Callable[[Any, Sequence[Encoded]], float]  # (module, rows) -> FLOPs of an update on them
 
 
+def free(_: Any, __: Sequence[Encoded]) -> float:
+    """What asking a verifier costs in FLOPs, however many answers."""
+    return 0.0
+
+
 def everyone(rewards: Sequence[float], _: Random) -> Sequence[int]:
     """Learn from every answer."""
     return range(len(rewards))
@@ -102,6 +109,7 @@ class Recipe:
     most: int | None = None  # answers of a prompt that `choose` may choose; None: all
     reference: bool = False  # whether the base's log-probabilities are asked for
     cost: Cost = pass_flops
+    judging: Cost = free  # of scoring answers, where reward models do it
 
 
 def answerwise(objective: Objective, *, pad: int) -> Values:

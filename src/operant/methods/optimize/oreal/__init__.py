@@ -32,6 +32,7 @@ from operant.models.text import Encoded
 from operant.objectives.advantage import group_relative, leave_one_out
 from operant.objectives.kl import token_k3
 from operant.objectives.reduction import batch_token_mean
+from operant.rewards.verified import verified
 from operant.schema import Answer, Bench, Finding, Products, Prompt, Score
 from operant.stats import cell
 from operant.training.budgeted import Stage
@@ -76,14 +77,13 @@ class Config(RoundFit):
 
 def outcome(bench: Bench, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
     """+1 for a right answer, else -1: also where it was cut, whatever it says so far, and where nobody can tell."""
-    ended = [place for place, answer in enumerate(answers) if answer.finish == "stop"]
-    found = bench.task.verify([prompts[place] for place in ended], [answers[place] for place in ended])
-    undecided = sum(score.value is None for score in found)
+    found = verified(bench.task, prompts, answers)
+    undecided = [score.why for score in found if score.value is None]
     if undecided:
-        why = next(score.why for score in found if score.value is None)
-        warnings.warn(f"the verifier could not tell {undecided} of {len(ended)} answers ({why}): wrong", stacklevel=2)
-    right = {place for place, score in zip(ended, found, strict=True) if (score.value or 0.0) > 0.5}
-    return [Score(value=1.0 if place in right else -1.0) for place in range(len(answers))]
+        ended = sum(answer.finish == "stop" for answer in answers)
+        why = undecided[0]
+        warnings.warn(f"the verifier could not tell {len(undecided)} of {ended} answers ({why}): wrong", stacklevel=2)
+    return [Score(value=1.0 if (score.value or 0.0) > 0.5 else -1.0) for score in found]
 
 
 def one_of_each(rewards: Sequence[float], rng: Random, *, negative: bool = True) -> Sequence[int]:
