@@ -1,0 +1,1 @@
+"""Tasks on formulas, one file or folder each."""

@@ -1,0 +1,1 @@
+"""Formulas and numbers, found without a base model."""
