@@ -75,6 +75,18 @@ def other(plan: Plan, what: str, wanted: dict[tuple[str, str], tuple[float, floa
         yield Line(f"{what}, a/32,000, {ours}", peer, *bounds, found[ours].faster(found[peer]))
 
 
+def grpo(plan: Plan, wanted: dict[str, dict[str, tuple[float, float]]]) -> Iterator[Line]:
+    """A round on model b, with one update or with four. `wanted`: as for `dpo`."""
+    for way, floors in wanted.items():
+        peers = [one for one in floors if one != "memory"]
+        found = _rounds(plan, "grpo", "b", 512, 0, [way, *peers], together=True)
+        name = f"GRPO round, b/512, {'four updates' if 'four' in way else 'one update'}"
+        for peer in peers:
+            yield Line(name, peer, *floors[peer], found[way].faster(found[peer]))
+        least = min(peers, key=lambda peer: found[peer].more)
+        yield Line(f"{name}: memory", least, *floors["memory"], [found[least].more / found[way].more])
+
+
 def _rounds(
     plan: Plan, what: str, size: str, vocabulary: int, rows: int, ways: list[str], *, together: bool
 ) -> dict[str, Timed]:  # fmt: skip
@@ -137,6 +149,10 @@ MEASURES: dict[str, Callable[[Plan], Iterator[Line]]] = {
         "operant": {"trl:best": (2.8, 4), "trl": (4, 6), "memory": (2.4, 3)},
     }),
     "dpo-c": lambda plan: dpo(plan, "c", 32_000, 8, {"operant:bf16": {"trl:best": (4.5, 7)}}),
+    "grpo": lambda plan: grpo(plan, {
+        "operant": {"trl:best": (4.2, 6), "trl:best:fp32": (4.2, 6), "memory": (2, 3)},
+        "operant:four": {"trl:best:four": (4.2, 6), "trl:best:fp32:four": (4.2, 6), "memory": (2, 3)},
+    }),
     "limit-a": lambda plan: limit(plan, "a", 32_000, 16, {"operant": (0.6, 0.7), "operant:bf16": (0.15, 0.3)}),
     "limit-c": lambda plan: limit(plan, "c", 32_000, 8, {"operant:bf16": (0.2, 0.35)}),
     "reward": lambda plan: other(plan, "reward", {

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import peers
+from benchmarks import grpo, peers
 from benchmarks.ours import train
 from benchmarks.rounds import serve
 from benchmarks.subjects import model_directory, texts
@@ -20,10 +20,13 @@ Work = Callable[[], None]
 def work(folder: Path, who: str, what: str, size: str, vocabulary: int, count: int) -> Work:
     """`who`: operant, trl or plain, with its settings behind colons (`long`: texts twice as long for any of them).
 
-    `what`: dpo, reward or sft.
+    `what`: dpo, reward, sft or grpo.
     """
     name, *settings = who.split(":")
     directory = model_directory(folder, size, vocabulary)
+    if what == "grpo":
+        rounds: dict[str, Any] = {"operant": grpo.ours, "trl": grpo.trl}
+        return rounds[name](directory, vocabulary, settings, folder)
     rows = texts(count, vocabulary, times=2 if "long" in settings else 1)
     made: dict[str, Any] = {"operant": train, "trl": peers.trl, "plain": peers.plain}
     return made[name](what, directory, rows, settings, folder)

@@ -1,13 +1,14 @@
 """Objectives that learn from scores of segments: what each makes of a text, where they are plain likelihood."""
 
 from dataclasses import replace
-from math import inf
+from math import exp, inf
 
 import pytest
 import torch
 from torch import tensor
 
 import tiny
+from operant.engine.answer_states import answer_states
 from operant.engine.policy import LanguageModel
 from operant.errors import BadValue, OperantError
 from operant.methods import load
@@ -15,7 +16,9 @@ from operant.methods.pretrain.pretraining_human_preferences import (
     ALIGNED,
     MISALIGNED,
     Config,
+    ValueHead,
     good_segments,
+    likelihood,
     rows_of,
     starting,
     threshold_of,
@@ -224,3 +227,74 @@ def test_settings_without_effect_are_refused():
     for settings in ({"drop": 1.5}, {"alpha": 0.0}, {"mle_first": 1.0}):
         with pytest.raises(BadValue):
             Config(**settings)
+
+
+# Regression, weighted by reward and by advantage
+
+
+def test_tokens_have_the_reward_of_their_own_segment(tiny_bench):
+    # scores 1 and 0: rewards -1 and 0, 5 words each, and 0 for the end
+    (_, rewards), = made(tiny_bench(), [document(1.0, 0.0)], objective="rwr")[0]  # fmt: skip
+    assert rewards == (-1.0,) * 5 + (0.0,) * 5 + (0.0,)
+
+
+def test_a_score_weighs_the_predicted_token_and_not_the_predicting_one(tmp_path):
+    # the first token of a text stands behind the start; with another score there only its own weight changes
+    bench = tiny.bench(tmp_path)
+    (row, rewards), = made(bench, [document(1.0, 0.0)], objective="rwr")[0]  # fmt: skip
+    config, module = Config(objective="rwr", beta=0.5), bench.base.module
+    values = [float(likelihood(config, None, 0, module, [(row, told)], [(row, told)]).detach())
+              for told in (rewards, (0.0, *rewards[1:]))]  # fmt: skip
+    first = -float(answer_states(module, [row.encoded], pad=0).logps.detach()[0, 0])
+    # its weight goes from exp(-1 / 0.5) to 1
+    assert values[1] - values[0] == pytest.approx((1 - exp(-2.0)) * first / row.tokens, rel=1e-4)
+
+
+def test_with_rewards_of_0_it_is_plain_training(tmp_path, tiny_run):
+    fine = trained(tmp_path, lambda one: replace(one, scores=(0.0,) * len(one.segments)), objective="rwr")
+    assert same(fine.generator, tiny_run(SLUG, objective="mle")[0].generator)
+
+
+def test_advantage_weighted_by_hand(tiny_bench):
+    # an untrained head expects -1/2 of every token: weights exp((R + 1/2) / beta), and (R + 1/2)^2 beside
+    bench = tiny_bench()
+    config, module = Config(objective="awr", beta=0.5, imitation=0.3), bench.base.module
+    rows = made(bench, [document(1.0, 0.0)], objective="awr")[0]
+    (row, rewards), = rows  # fmt: skip
+    got = likelihood(config, ValueHead(module), 0, module, rows, rows).detach()
+    nll = -answer_states(module, [row.encoded], pad=0).logps.detach()[0]
+    told = tensor(rewards)
+    wanted = 0.3 * (((told + 0.5) / 0.5).exp() * nll).mean() + 0.7 * ((told + 0.5) ** 2).mean()
+    torch.testing.assert_close(got, wanted.unsqueeze(0))
+
+
+def test_what_was_expected_is_read_before_the_token_and_taught_to_the_body(tiny_bench):
+    bench = tiny_bench()
+    module, head = bench.base.snapshot().module, ValueHead(bench.base.module)
+    with torch.no_grad():
+        head.layer.weight.fill_(0.1)
+    rows = made(bench, [document(1.0, 0.0)], objective="awr")[0]
+    config = Config(objective="awr", imitation=1e-9)
+    likelihood(config, head, 0, module, rows, rows).sum().backward()
+    assert module.model.layers[0].mlp.up_proj.weight.grad.abs().max() > 1e-6
+    # the value of the first token hangs on the prompt alone
+    (row, _), = rows  # fmt: skip
+    other = row.encoded._replace(answer=(9, *row.encoded.answer[1:]))
+    one, two = (head(answer_states(module, [each], pad=0).hidden)[0, 0] for each in (row.encoded, other))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    "settings", [{"objective": "rwr", "beta": 0.3}, {"objective": "awr", "beta": 0.3},
+                 {"objective": "awr", "imitation": 0.1}, {"objective": "rwr", "mle_first": 0.5}],
+)  # fmt: skip
+def test_settings_of_regression_have_an_effect(settings, tiny_run):
+    plain = {"objective": settings["objective"]}
+    assert not same(tiny_run(SLUG, **settings)[0].generator, tiny_run(SLUG, **plain)[0].generator)
+
+
+def test_settings_of_regression_are_refused_elsewhere():
+    for wrong in ({"beta": 1.0}, {"objective": "rwr", "imitation": 0.2}, {"objective": "awr", "imitation": 1.0},
+                  {"objective": "awr", "beta": 0.0}, {"objective": "awr", "mle_first": 0.5}):  # fmt: skip
+        with pytest.raises(BadValue):
+            Config(**wrong)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import tiny
 from operant.errors import BadValue, NotApplicable
@@ -113,3 +114,58 @@ def test_members_leave_enough_of_the_budget_to_score_the_pool(pairs, prompts, sa
     with metered() as cost:
         load("reward-ensembles").run(config, bench)
     assert 0.9 < bench.budget.share(cost) <= 1
+
+
+LEARNS = {**SMALL, "optimise": "reinforce", "pretrain": 2}
+
+
+def flat(products):
+    return torch.cat([weight.flatten() for weight in products.generator.module.parameters()])
+
+
+def test_a_policy_learns_to_please_the_ensemble(tiny_bench, tmp_path):
+    config = tiny.config("reward-ensembles", **LEARNS, policy_rate=3e-3, kl_weight=0.0, policy_share=0.9)
+    products = load("reward-ensembles").run(config, tiny_bench(epochs=40))
+    prompts = tiny.graded().prompts("test")
+
+    def pleased(policy):
+        drawn = policy.answer(prompts, n=8, decoding=tiny.DECODING, seed=3)
+        asked = [prompt for prompt, many in zip(prompts, drawn, strict=True) for _ in many]
+        scores = products.scorer.score(asked, [answer for many in drawn for answer in many])
+        return np.mean([one.value for one in scores])
+
+    assert pleased(products.generator) > pleased(tiny.base()) + 0.2
+    first, last = (named(products.findings, f"reward of member 0, {when}") for when in ("first", "last"))
+    assert last.effect > first.effect
+    assert named(products.findings, "disagreement of members, last").effect >= 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"kl_weight": 5.0}, {"policy_share": 0.95}, {"policy_rate": 1e-3}, {"policy_batch": 4}, {"group": 3},
+     {"max_tokens": 3}],
+)  # fmt: skip
+def test_each_setting_of_the_policy_has_an_effect(settings, tiny_run):
+    one, other = tiny_run("reward-ensembles", **LEARNS)[0], tiny_run("reward-ensembles", **LEARNS, **settings)[0]
+    assert not torch.equal(flat(one), flat(other))
+
+
+def test_members_leave_the_policy_its_share(tiny_bench):
+    bench = tiny_bench(epochs=20)
+    config = tiny.config("reward-ensembles", **LEARNS, policy_share=0.6)
+    with metered() as cost:
+        load("reward-ensembles").run(config, bench)
+    assert 0.6 < bench.budget.share(cost) <= 1
+    with metered() as members:
+        load("reward-ensembles").run(replace(config, optimise="best_of_n", policy_share=0.5), tiny_bench(epochs=20))
+    assert cost.sampled_tokens > members.sampled_tokens
+
+
+def test_settings_of_the_policy_are_refused_without_it():
+    learns = {"optimise": "reinforce"}
+    for wrong in (
+        {"kl_weight": 0.5}, {"policy_share": 0.2}, {"group": 8}, {**learns, "policy_share": 1.0},
+        {**learns, "kl_weight": -1.0},
+    ):  # fmt: skip
+        with pytest.raises(BadValue):
+            Config(**wrong)

@@ -14,7 +14,7 @@ import tiny
 from operant.errors import BadValue, NotApplicable
 from operant.loops.rounds import Kept, Round
 from operant.methods import load
-from operant.methods.reward.rl_reward_reasoning import Config, findings
+from operant.methods.reward.rl_reward_reasoning import Config
 from operant.methods.reward.rl_reward_reasoning.learning import Learning
 from operant.methods.reward.rl_reward_reasoning.shaping import (
     SHAPED,
@@ -184,12 +184,13 @@ def flat(products):
 
 @pytest.mark.parametrize(
     "settings, beside",
-    [({"alpha": 2.0}, {}), ({"threshold": 0.9}, {}), ({"completions": 3}, {"labels": "soft"}), ({"prm_share": 0.1}, {}),
+    [({"alpha": 2.0}, {}), ({"threshold": 0.9}, {}), ({"completions": 3}, {}), ({"prm_share": 0.1}, {}),
      ({"prm_learning_rate": 1e-2}, {}), ({"prm_epochs": 0.4}, {}), ({"prompts": 3}, {}), ({"kl": 0.5}, {}),
-     ({"clip": 0.01}, {"updates": 2}), ({"step_end": r" [a-m]\w*"}, {"labels": "soft"}), ({"updates": 2}, {})],
+     ({"clip": 0.01}, {"updates": 2}), ({"step_end": r" [a-f]\w*"}, {}), ({"updates": 2}, {})],
 )  # fmt: skip
 def test_each_setting_has_an_effect(settings, beside, tiny_run):
-    common = {"learning_rate": 3e-3, "alpha": 1.0, **beside}
+    # random answers hardly ever hold a full stop, so any of their words ends a step here
+    common = {"learning_rate": 3e-3, "alpha": 1.0, "labels": "soft", "step_end": " ", **beside}
     one, other = tiny_run("rl-reward-reasoning", **common)[0], tiny_run("rl-reward-reasoning", **common | settings)[0]
     assert not torch.equal(flat(one), flat(other))
 
@@ -212,16 +213,6 @@ def test_feedback_without_labels_of_steps_says_what_else_there_is(tiny_bench):
     bench = tiny_bench(task=Bare(knobs=tiny.KNOBS))
     with pytest.raises(NotApplicable, match="labels=soft"):
         load("rl-reward-reasoning").run(tiny.config("rl-reward-reasoning"), bench)
-
-
-def test_how_answers_changed_is_told():
-    rounds = [{"parts": {"success": place / 8, "steps": 2.0}} for place in range(8)]
-    found = {one.name: one for one in findings(rounds)}
-    # quarters are two rounds: 0 and 1/8, then 6/8 and 7/8
-    assert found["share of right answers, first quarter of rounds"].effect == 0.5 / 8
-    assert found["share of right answers, last quarter of rounds"].effect == 6.5 / 8
-    assert found["steps an answer, last quarter of rounds"].effect == 2.0
-    assert findings([]) == []
 
 
 def test_settings_outside_their_range_are_refused():

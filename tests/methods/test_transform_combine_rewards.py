@@ -280,3 +280,55 @@ def test_settings_outside_their_range_or_without_effect_are_refused():
     with pytest.raises(UnknownName, match="did you mean 'quantile'?"):
         Config(reference="quantil")
     assert Config(reference="constant", constant=1.0).constant == 1.0
+
+
+# A policy that learns ------------------------------------------------------------------------------------------------
+
+LEARNS = {"optimise": "reinforce", "reference_samples": 4}
+
+
+def flat(products):
+    return torch.cat([weight.flatten() for weight in products.generator.module.parameters()])
+
+
+def test_a_policy_gets_more_of_the_combined_reward(tiny_bench):
+    config = tiny.config(SLUG, **LEARNS, policy_rate=3e-3, kl_weight=0.0)
+    products = load(SLUG).run(config, tiny_bench(epochs=40))
+    known = [one for one in tiny.Blind(knobs=tiny.KNOBS).prompts("train") if one.id in products.scorer.references]
+
+    def paid(policy):
+        drawn = policy.answer(known, n=8, decoding=tiny.DECODING, seed=3)
+        asked = [prompt for prompt, many in zip(known, drawn, strict=True) for _ in many]
+        scores = products.scorer.score(asked, [answer for many in drawn for answer in many])
+        return sum(one.value for one in scores) / len(scores)
+
+    assert paid(products.generator) > paid(tiny.base()) + 0.05
+    names = {one.name for one in products.findings}
+    assert {f"reward of sentiment, {when} quarter of rounds" for when in ("first", "last")} < names
+
+
+def test_references_are_made_before_the_policy_moves(tiny_bench):
+    # Recomputed from the policy they would move along, and nothing would saturate.
+    bench = tiny_bench(epochs=20)
+    products = load(SLUG).run(tiny.config(SLUG, **LEARNS, policy_rate=3e-3), bench)
+    combined = products.scorer
+    prompts = [one for one in bench.task.prompts("train") if one.id in combined.references][:3]
+    find = by_quantile(
+        tiny.base(), combined.scorers, q=0.85, samples=4, gaussian=False, decoding=Decoding(max_tokens=6)
+    )  # fmt: skip
+    for prompt, wanted in zip(prompts, find(prompts), strict=True):
+        assert combined.references[prompt.id].centre == pytest.approx(wanted.centre, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"kl_weight": 5.0}, {"policy_prompts": 2}, {"policy_rate": 1e-3}, {"policy_batch": 4}, {"group": 3}],
+)  # fmt: skip
+def test_each_setting_of_the_policy_has_an_effect(settings, tiny_bench):
+    made = [load(SLUG).run(tiny.config(SLUG, **LEARNS, **own), tiny_bench(epochs=8)) for own in ({}, settings)]
+    assert not torch.equal(flat(made[0]), flat(made[1]))
+
+
+def test_settings_of_the_policy_are_refused_without_it_and_those_of_sampling_with_it():
+    for wrong in ({"kl_weight": 0.5}, {"policy_prompts": 3}, {"group": 8}, {"optimise": "reinforce", "kl": 0.5}):
+        with pytest.raises(BadValue):
+            Config(**wrong)

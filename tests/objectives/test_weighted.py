@@ -1,12 +1,12 @@
-"""Unlikelihood: by hand, where it is plain likelihood, and which way it pushes."""
+"""Unlikelihood and weights by reward: by hand, where they are plain likelihood, and which way they push."""
 
-from math import log
+from math import exp, log
 
 import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from operant.objectives import answer_nll_batch_mean, unlikelihood_batch_mean
+from operant.objectives import answer_nll_batch_mean, reward_weights, unlikelihood_batch_mean, weighted_nll_batch_mean
 
 # Two texts, of 3 tokens and of 1; what is behind the second one's token is padding.
 LOGPS = tensor([[0.5, 0.8, 0.25], [0.8, 0.1, 0.1]]).log()
@@ -63,3 +63,29 @@ def test_padding_changes_nothing():
     mask = torch.cat([MASK, torch.zeros(2, 1, dtype=torch.bool)], 1)
     good = torch.zeros(2, 4)
     assert_close(loss(longer, good, mask=mask), loss(LOGPS, good[:, :3]))
+
+
+def test_weights_by_reward_by_hand():
+    # R -0.5: exp(-0.5 / 10) = 0.9512, and with 0.5 expected less exp(0) = 1; AWR: exp(-0.5 + 0.2) = 0.7408
+    reward = tensor([[-0.5]])
+    assert_close(reward_weights(reward, 0.0, beta=10.0), tensor([[exp(-0.05)]]))
+    assert_close(reward_weights(reward, tensor([[-0.5]]), beta=10.0), tensor([[1.0]]))
+    assert_close(reward_weights(reward, tensor([[-0.2]]), beta=1.0), tensor([[exp(-0.3)]]))
+    assert_close(reward_weights(tensor([[10.0]]), 0.0, beta=1.0), tensor([[1000.0]]))  # at most
+    assert_close(reward_weights(reward, 0.0, beta=1e9), tensor([[1.0]]))  # plain likelihood
+    expected = tensor([[-0.2]], requires_grad=True)
+    assert not reward_weights(reward, expected, beta=1.0).requires_grad
+
+
+def test_an_untrained_value_head_only_scales_every_weight():
+    # expected -1/2 everywhere: exp((R + 1/2) / beta) = e^(1 / (2 beta)) times the weight without
+    rewards = tensor([[-1.0, 0.0, -0.3]])
+    scaled = reward_weights(rewards, -0.5 * torch.ones(1, 3), beta=10.0)
+    assert_close(scaled, exp(0.05) * reward_weights(rewards, 0.0, beta=10.0))
+
+
+def test_weighted_likelihood_by_hand():
+    # -log p 1 and 2, weights 0.5 and 1, a third token left out; 2 texts, 4 tokens in the batch
+    logps, mask = tensor([[-1.0, -2.0, -5.0]]), tensor([[True, True, False]])
+    got = weighted_nll_batch_mean(logps, mask, tensor([[0.5, 1.0, 9.0]]), batch_tokens=4, batch_texts=2)
+    assert_close(got, tensor([(0.5 * 1 + 1 * 2) * 2 / 4]))

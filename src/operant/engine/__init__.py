@@ -9,4 +9,5 @@ shared, memory: one prompt in memory for many answers    state: texts that grow 
 mix: several models as one    guided: log-probabilities and KL of a mixture    processor: a guide inside generate
 policy: a language model that answers    reward: batched scores of a reward head    activations: means, by hooks
 embed: a text as one vector    token_scores, step_scores: one number for every token, every step
+answer_states: log-probabilities and the hidden states behind them
 """

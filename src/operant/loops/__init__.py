@@ -2,5 +2,7 @@
 
 rounds           what a round is made of, and how a method says what it learns from one
 step_labels      how right steps are, by how often the base comes from them to a right answer
+regularised      more of a reward at a price for KL
+told             what rounds showed, as findings
 policy_gradient  a policy that learns from its own answers
 """

@@ -7,7 +7,7 @@ graded      Bradley-Terry weighted by the strength of a preference; squared erro
 latent      KL of a Gaussian belief to its prior, and its annealing
 hidden_context  reward models that are distributions: normal, or over a few values
 transform   what a reward becomes before it is maximised: log-sigmoid-centred, and the plain ways to compare with
-weighted    likelihood of texts with wanted and unwanted parts: unlikelihood
+weighted    likelihood of texts with wanted and unwanted parts: unlikelihood, weights by reward
 kl          k1, k2, k3 from sampled tokens, by token or summed, and the exact KL from logits
 advantage   what an answer or a token was worth beyond the expected: leave-one-out, group-relative, GAE
 policy_gradient   REINFORCE, RLOO, PPO and GRPO, a critic's value loss
@@ -37,7 +37,7 @@ from operant.objectives.transform import (
     raw_sum,
     sigmoid_centred,
 )
-from operant.objectives.weighted import unlikelihood_batch_mean
+from operant.objectives.weighted import reward_weights, unlikelihood_batch_mean, weighted_nll_batch_mean
 
 __all__ = [
     "answer_mean",
@@ -66,6 +66,7 @@ __all__ = [
     "ppo_loss",
     "raw_sum",
     "reinforce_loss",
+    "reward_weights",
     "rloo_loss",
     "rpo_loss",
     "sigmoid_centred",
@@ -77,4 +78,5 @@ __all__ = [
     "token_ratios",
     "unlikelihood_batch_mean",
     "value_loss",
+    "weighted_nll_batch_mean",
 ]

@@ -17,7 +17,7 @@ from operant.errors import OperantError, require
 from operant.models.scratch import from_scratch
 from operant.schema import Bench
 from operant.training.budgeted import Cost, Fit, Stage, fit_policy
-from operant.training.fit import Schedule, batch_of, parts_of
+from operant.training.fit import Beside, Schedule, batch_of, parts_of
 
 Row = TypeVar("Row")
 
@@ -51,9 +51,11 @@ def parted(documents: Sequence[Row], share: float, *, seed: int) -> tuple[list[R
 
 def fit_phases(
     bench: Bench, phases: Sequence[Phase], loss: Callable[[Any, Sequence[Any], Sequence[Any]], Tensor],
-    settings: Fit, cost: Cost, *, start: LanguageModel | None = None,
+    settings: Fit, cost: Cost, *, start: LanguageModel | None = None, beside: Beside | None = None,
 ) -> LanguageModel:  # fmt: skip
     """A trained copy of the base or of `start`: one optimiser and one schedule over all phases.
+
+    `beside`: a small net that trains along.
 
     With one phase this is `fit_policy` on its rows, step for step.
     """
@@ -77,7 +79,7 @@ def fit_phases(
     while steps > 1 and bench.budget.plan(flops_per_step=average(steps)) < steps:
         steps -= 1
     order = [row for phase, step in _places(phases, steps) for row in _batch(phase, settings, bench.seed, step)]
-    once, stage = replace(settings, epochs=1), Stage(shuffled=False, start=start)
+    once, stage = replace(settings, epochs=1), Stage(shuffled=False, start=start, beside=beside)
     return fit_policy(bench, order, loss, once, cost, stage=stage)
 
 

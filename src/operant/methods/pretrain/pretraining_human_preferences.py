@@ -1,13 +1,15 @@
 """Pretraining with human preferences (Korbak et al. 2023): scores of segments are used while the text is learnt.
 
 Conditional training puts a tag before every segment, aligned or misaligned by its score, and answers behind the
-aligned one. Beside it stand filtering of documents, unlikelihood of bad segments, and plain likelihood.
+aligned one. Beside it stand filtering of documents, unlikelihood of bad segments, regression weighted by reward (RWR)
+or by advantage (AWR), and plain likelihood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean, median
 from typing import Any, Literal
 
@@ -17,28 +19,34 @@ from torch import Tensor
 from operant.card import Card, Claim, Method
 from operant.conditioning.conditioned import Conditioned, load_conditioned
 from operant.conditioning.text import ConditionedRow, Tags, conditioned_rows, drawn_tags, learnt_values
+from operant.engine.answer_states import answer_states
 from operant.engine.logps import AnswerLogps
 from operant.engine.policy import LanguageModel, loading_of
 from operant.errors import OperantError, require
 from operant.models.vocabulary import grown
 from operant.objectives.likelihood import answer_nll_batch_mean
-from operant.objectives.weighted import unlikelihood_batch_mean
+from operant.objectives.weighted import reward_weights, unlikelihood_batch_mean, weighted_nll_batch_mean
+from operant.ops import masked_sum
 from operant.schema import Bench, Document, Products
 from operant.training.budgeted import PolicyFit
+from operant.training.fit import Beside
 from operant.training.pairs import pass_flops
 from operant.training.texts import Phase, fit_phases, parted, scratch
 
 ALIGNED, MISALIGNED = "<|aligned|>", "<|misaligned|>"
-Scored = tuple[ConditionedRow, tuple[float, ...]]  # a row, and how good each of its tokens is: 1 learn, 0 unlearn
+WEIGHTED = ("rwr", "awr")
+Scored = tuple[ConditionedRow, tuple[float, ...]]  # a row; how good each of its tokens is, 0 to 1, or its reward
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(PolicyFit):
-    objective: Literal["conditional", "mle", "filtering", "unlikelihood"] = "conditional"
+    objective: Literal["conditional", "mle", "filtering", "unlikelihood", "rwr", "awr"] = "conditional"
     threshold: float | None = None  # scores above are bad; None: 0.00056, filtering the median, unlikelihood a mix
     drop: float = 0.1  # conditional: share of segments without a tag (PEP8; 0.01 for toxicity and PII)
     tag: Literal["aligned", "misaligned", "none"] = "aligned"  # conditional: what answers are written behind
     alpha: float = 1.0  # unlikelihood: weight of bad segments
+    beta: float = 10.0  # rwr, awr: a token weighs exp((reward - expected) / beta), at most 1000
+    imitation: float = 0.5  # awr: weight of the likelihood; the rest is the value head's
     mle_first: float = 0.0  # share of the steps with plain likelihood, before the objective; 0: feedback from the start
     start: Literal["base", "scratch"] = "base"  # scratch: the same architecture with random weights
     learning_rate: float = 5e-4
@@ -46,12 +54,14 @@ class Config(PolicyFit):
 
     def __post_init__(self) -> None:
         require(0 <= self.drop <= 1, "drop", self.drop, "between 0 and 1, a share of the segments")
-        require(self.alpha > 0, "alpha", self.alpha, "above 0")
+        require(min(self.alpha, self.beta) > 0, "alpha or beta", (self.alpha, self.beta), "above 0")
+        require(0 < self.imitation < 1, "imitation", self.imitation, "between 0 and 1")
         require(0 <= self.mle_first < 1, "mle_first", self.mle_first, "at least 0 and below 1, a share of the steps")
         for name, unset, used in (
             ("threshold", None, ("conditional", "filtering", "unlikelihood")), ("drop", 0.1, ("conditional",)),
             ("tag", "aligned", ("conditional",)), ("alpha", 1.0, ("unlikelihood",)),
-            ("mle_first", 0.0, ("conditional", "filtering", "unlikelihood")),
+            ("mle_first", 0.0, ("conditional", "filtering", "unlikelihood", "rwr")),
+            ("beta", 10.0, WEIGHTED), ("imitation", 0.5, ("awr",)),
         ):  # fmt: skip
             got = getattr(self, name)
             require(got == unset or self.objective in used, name, got, f"left out with objective={self.objective}")
@@ -87,29 +97,44 @@ def good_segments(document: Document, threshold: float | None) -> tuple[float, .
     return tuple(1 - score if threshold is None else float(score <= threshold) for score in document.scores or ())
 
 
-def plain_rows(tokenizer: Any, documents: Sequence[Document], *, max_length: int) -> list[Scored]:
-    """Texts of which everything is to be learnt."""
+def plain_rows(
+    tokenizer: Any, documents: Sequence[Document], *, max_length: int, value: float = 1.0
+) -> list[Scored]:  # fmt: skip
+    """Texts of which everything is to be learnt, and alike."""
     rows = conditioned_rows(tokenizer, documents, max_length=max_length)
-    return [(row, (1.0,) * len(row.segments)) for row in rows if row is not None]
+    return [(row, (value,) * len(row.segments)) for row in rows if row is not None]
 
 
 def rows_of(config: Config, tokenizer: Any, documents: Sequence[Document], bench: Bench) -> list[Scored]:
     """What the objective makes of the documents."""
     if config.objective == "mle":
         return plain_rows(tokenizer, documents, max_length=bench.max_length)
+    if config.objective in WEIGHTED:
+        return per_segment(tokenizer, documents, [rewards_of(one) for one in documents], max_length=bench.max_length)
     threshold = threshold_of(config, documents)
     if config.objective == "filtering":
         assert threshold is not None
         kept = [one for one in documents if fmean(one.scores or (0.0,)) <= threshold]
         return plain_rows(tokenizer, kept, max_length=bench.max_length)
     if config.objective == "unlikelihood":
-        rows = conditioned_rows(tokenizer, documents, max_length=bench.max_length)
-        good = [(*good_segments(one, threshold), 1.0) for one in documents]  # the last one is of EOS, segment -1
-        pairs = zip(rows, good, strict=True)
-        return [(row, tuple(of[place] for place in row.segments)) for row, of in pairs if row is not None]
+        good = [(*good_segments(one, threshold), 1.0) for one in documents]
+        return per_segment(tokenizer, documents, good, max_length=bench.max_length)
     tags = [tags_of(tokenizer, one, threshold, drop=config.drop, seed=bench.seed) for one in documents]
     rows = conditioned_rows(tokenizer, documents, max_length=bench.max_length, tags=tags)
     return [(row, (1.0,) * len(row.segments)) for row in rows if row is not None]
+
+
+def rewards_of(document: Document) -> tuple[float, ...]:
+    """How desirable each segment is; the end is fine."""
+    return (*(-score for score in document.scores or ()), 0.0)
+
+
+def per_segment(
+    tokenizer: Any, documents: Sequence[Document], values: Sequence[Sequence[float]], *, max_length: int
+) -> list[Scored]:
+    """Rows whose tokens have the value of their segment; the last value is of EOS, segment -1."""
+    rows = zip(conditioned_rows(tokenizer, documents, max_length=max_length), values, strict=True)
+    return [(row, tuple(of[place] for place in row.segments)) for row, of in rows if row is not None]
 
 
 def tags_of(tokenizer: Any, document: Document, threshold: float | None, *, drop: float, seed: int) -> Tags:
@@ -123,32 +148,75 @@ def run(config: Config, bench: Bench) -> Products:
     documents = bench.task.documents("train", scored=config.objective != "mle")
     model = starting(config, bench)
     first, rest = parted(documents, config.mle_first, seed=bench.seed)
+    alike = 0.0 if config.objective in WEIGHTED else 1.0  # what leaves a token's likelihood as it is
     phases = [
-        Phase(plain_rows(model.tokenizer, first, max_length=bench.max_length), config.mle_first),
+        Phase(plain_rows(model.tokenizer, first, max_length=bench.max_length, value=alike), config.mle_first),
         Phase(rows_of(config, model.tokenizer, rest, bench), 1 - config.mle_first),
     ]
-    pad = model.tokenizer.pad_token_id
-
-    def loss(module: Any, part: Sequence[Scored], whole: Sequence[Scored]) -> Tensor:
-        """Mean over the learnt tokens of the batch, tags included."""
-        tokens = sum(row.tokens for row, _ in whole)
-
-        def of(places: Sequence[int], found: AnswerLogps) -> Tensor:
-            if config.objective != "unlikelihood":
-                return answer_nll_batch_mean(*found, batch_tokens=tokens, batch_examples=len(whole))
-            good = torch.zeros_like(found.logps)
-            for at, place in enumerate(places):
-                good[at, : len(part[place][1])] = good.new_tensor(part[place][1])
-            return unlikelihood_batch_mean(
-                *found, good, alpha=config.alpha, batch_tokens=tokens, batch_texts=len(whole)
-            )
-
-        return learnt_values(module, [row for row, _ in part], of, pad=pad)
+    head = ValueHead(model.module) if config.objective == "awr" else None
+    loss = partial(likelihood, config, head, model.tokenizer.pad_token_id)
 
     def cost(module: Any, part: Sequence[Scored]) -> float:
         return pass_flops(module, [row.encoded for row, _ in part])
 
-    return Products(generator=answering(config, fit_phases(bench, phases, loss, config, cost, start=model)))
+    beside = None if head is None else Beside(module=head)
+    fitted = fit_phases(bench, phases, loss, config, cost, start=model, beside=beside)
+    return Products(generator=answering(config, fitted))
+
+
+def likelihood(
+    config: Config, head: ValueHead | None, pad: int, module: Any, part: Sequence[Scored], whole: Sequence[Scored]
+) -> Tensor:
+    """[texts] mean over the learnt tokens of the batch, tags included."""
+    size: Any = {"batch_tokens": sum(row.tokens for row, _ in whole), "batch_texts": len(whole)}
+    if head is not None:
+        return advantage_weighted(config, head, module, part, pad=pad, size=size)
+
+    def of(places: Sequence[int], found: AnswerLogps) -> Tensor:
+        told = by_token([part[place][1] for place in places], found.logps)
+        if config.objective == "unlikelihood":
+            return unlikelihood_batch_mean(*found, told, alpha=config.alpha, **size)
+        if config.objective == "rwr":
+            return weighted_nll_batch_mean(*found, reward_weights(told, 0.0, beta=config.beta), **size)
+        return answer_nll_batch_mean(*found, batch_tokens=size["batch_tokens"], batch_examples=len(whole))
+
+    return learnt_values(module, [row for row, _ in part], of, pad=pad)
+
+
+class ValueHead(torch.nn.Module):
+    """The reward that is to be expected of the next token, -1 to 0: -sigmoid of a linear layer that starts at 0."""
+
+    def __init__(self, module: Any):
+        super().__init__()
+        self.layer = torch.nn.Linear(module.config.get_text_config().hidden_size, 1, bias=False)
+        torch.nn.init.zeros_(self.layer.weight)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return -self.layer(hidden).squeeze(-1).float().sigmoid()
+
+
+def advantage_weighted(
+    config: Config, head: ValueHead, module: Any, part: Sequence[Scored], *, pad: int, size: Any
+) -> Tensor:
+    """[texts] weighted likelihood, and how far the value head was off, squared; its gradient reaches the body too.
+
+    imitation * mean of exp((R - V) / beta) * -log p + (1 - imitation) * mean of (R - V)^2, V read before the token
+    """
+    found = answer_states(module, [row.encoded for row, _ in part], pad=pad)
+    learnt = by_token([row.learnt for row, _ in part], found.logps) > 0
+    rewards, expected = by_token([told for _, told in part], found.logps), head(found.hidden)
+    weights = reward_weights(rewards, expected, beta=config.beta)
+    imitated = weighted_nll_batch_mean(found.logps, learnt, weights, **size)
+    off = masked_sum((rewards - expected) ** 2, learnt) * size["batch_texts"] / size["batch_tokens"]
+    return config.imitation * imitated + (1 - config.imitation) * off
+
+
+def by_token(rows: Sequence[Sequence[float]], like: Tensor) -> Tensor:
+    """[texts, tokens], 0 behind each text."""
+    found = torch.zeros_like(like)
+    for at, own in enumerate(rows):
+        found[at, : len(own)] = like.new_tensor(own)
+    return found
 
 
 def starting(config: Config, bench: Bench) -> LanguageModel:
@@ -196,13 +264,15 @@ METHOD = Method(
             "pretraining-human-preferences:objective=mle",
             "pretraining-human-preferences:objective=filtering",
             "pretraining-human-preferences:objective=unlikelihood",
+            "pretraining-human-preferences:objective=rwr",
+            "pretraining-human-preferences:objective=awr",
             "pretraining-human-preferences:mle_first=0.9",
         ),
         search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
         tiny={"learning_rate": 1e-3, "batch_size": 8},
         differs=(
             "one model of about 1M parameters, further trained from its base unless start=scratch",
-            "reward-weighted and advantage-weighted regression are not built yet: they need a value head",
+            "advantage-weighted regression does not begin with plain likelihood",
             "one document a row, and a tag also before its end, so that banning tags makes no text end sooner",
             "a prompt that a document answers is read and not learnt",
             "no weight decay (0.1 in the paper), and a warm-up of a tenth of the steps (a hundredth)",

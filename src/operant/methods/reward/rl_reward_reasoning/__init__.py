@@ -7,13 +7,10 @@ step makes the sum hang on no number of steps. Here the model is fitted to steps
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from operant.card import Card, Claim, Method
@@ -22,12 +19,12 @@ from operant.errors import OperantError, require
 from operant.loops.policy_gradient import policy_gradient
 from operant.loops.rounds import RoundFit
 from operant.loops.step_labels import Solution, solutions, step_values
+from operant.loops.told import quarters
 from operant.methods.reward.rl_reward_reasoning.learning import Learning
 from operant.methods.reward.rl_reward_reasoning.shaping import CLIPPED, Shaping
 from operant.models.steps import STEP_END, separator
 from operant.rewards.process import ProcessReward
-from operant.schema import Bench, Finding, Policy, Products
-from operant.stats import cell
+from operant.schema import Bench, Policy, Products
 from operant.training.budgeted import Fit, Stage
 from operant.training.steps import StepRow, fit_steps, given_steps
 
@@ -85,7 +82,7 @@ def run(config: Config, bench: Bench) -> Products:
     learning = Learning(config, bench, scorer, threshold=threshold)
     stage = Stage(name="rounds", beside=learning.beside)
     learner = policy_gradient(bench, learning.recipe(), config, stage=stage)
-    return Products(generator=learner.policy, scorer=scorer, findings=tuple(findings(learner.rounds)))
+    return Products(generator=learner.policy, scorer=scorer, findings=tuple(quarters(learner.rounds, TOLD)))
 
 
 def judge_of_steps(config: Config, bench: Bench) -> ProcessReward:
@@ -130,21 +127,6 @@ def threshold_of(config: Config, bench: Bench, scorer: ProcessReward) -> float:
     solved = sampled(config, bench)
     steps = scorer.steps([one.prompt for one in solved], [one.answer for one in solved])
     return float(torch.tensor([value for own in steps for value in own]).quantile(QUANTILE))
-
-
-def findings(rounds: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """How the policy's answers were in the first and in the last quarter of the rounds."""
-    quarter, found = max(1, len(rounds) // 4), []
-    for when, some in (("first", rounds[:quarter]), ("last", rounds[-quarter:])):
-        for part, what in TOLD.items():
-            values = [one["parts"][part] for one in some if part in one["parts"]]
-            if values:
-                seen = cell(np.array(values))
-                low, high = (values[0] if end is None else end for end in (seen.low, seen.high))
-                found.append(
-                    Finding(name=f"{what}, {when} quarter of rounds", effect=fmean(values), low=low, high=high)
-                )
-    return found
 
 
 def load(config: Config, directory: Path, base: Policy) -> Products:

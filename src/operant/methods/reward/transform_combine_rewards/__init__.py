@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -19,7 +19,11 @@ from operant.card import Card, Claim, Method
 from operant.decoding.tilt import Resampled
 from operant.disk import read_json, write_json
 from operant.engine.policy import LanguageModel, loading_of
+from operant.engine.rollouts import Asked, rollout_flops
 from operant.errors import UnknownName, require
+from operant.loops.regularised import reading, regularised
+from operant.loops.rounds import Cost, RoundFit
+from operant.loops.told import quarters
 from operant.methods.reward.transform_combine_rewards.references import (
     Find,
     Regression,
@@ -29,13 +33,18 @@ from operant.methods.reward.transform_combine_rewards.references import (
     by_quantile,
     by_regressor,
 )  # fmt: skip
+from operant.models.text import Encoded, encode_prompt
 from operant.objectives.transform import clipped, log_sigmoid_sum, normalised_sum, raw_sum, sigmoid_centred
 from operant.rewards.model import RewardModel
 from operant.rewards.transform import Combined, Reference
-from operant.schema import Bench, Decoding, Policy, Products, Scorer
+from operant.schema import Bench, Decoding, Policy, Products, Prompt, Scorer
+from operant.training.budgeted import Stage
 
 Shape = Callable[[Tensor, Reference], Tensor]  # [properties, samples] rewards -> [samples]
 References = Literal["quantile", "gaussian", "regressor", "canned", "constant"]
+
+
+REFERRING = 0.25  # of the budget that is left: for references, before a policy learns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +53,19 @@ class Config:
     reference: References = "quantile"
     q: float = 0.85  # arXiv:2402.00742, sec. 4: the quantile that counts as good
     reference_samples: int = 64
-    reward_epochs: float = 1  # of fitting each reward model; there are as many as the task has attributes
+    reward_epochs: float = 1  # of fitting each reward model, one for each attribute; a third with optimise=reinforce
     constant: float = 0.0  # read by reference="constant" alone
     candidates: int = 128
     kl: float = 1.5  # nats
     ladder: tuple[float, ...] = (0.5, 1.5, 3.0)
-    max_tokens: int = 24  # of the base answers that references are made from
+    max_tokens: int = 24  # of the base answers that references are made from, and of the policy's own
+    optimise: Literal["resample", "reinforce"] = "resample"  # reinforce: a policy that learns, held by its KL
+    kl_weight: float = 0.1  # reinforce: of log pi / base in the reward
+    policy_prompts: int = 128  # reinforce: at most, as each needs a reference; a quarter of the budget is for those
+    policy_rate: float = 1e-6  # reinforce: learning rate
+    policy_batch: int = 32  # reinforce: prompts a round
+    group: int = 4  # reinforce: answers to each
+    points: int = 3  # reinforce: checkpoints for the curve
 
     def __post_init__(self) -> None:
         if self.transform not in SHAPES:
@@ -62,6 +78,15 @@ class Config:
                 "0 unless reference=constant")  # fmt: skip
         require(self.transform in CENTRED or self.reference == "quantile", "reference", self.reference,
                 f"left out: transform={self.transform} has no reference")  # fmt: skip
+        require(self.kl_weight >= 0, "kl_weight", self.kl_weight, "0 or more")
+        require(self.policy_prompts >= 1, "policy_prompts", self.policy_prompts, "at least 1")
+        learns = self.optimise == "reinforce"
+        for name, unset in (("kl_weight", 0.1), ("policy_prompts", 128), ("group", 4)):
+            got = getattr(self, name)
+            require(learns or got == unset, name, got, f"left out with optimise={self.optimise}")
+        for name, default in (("kl", 1.5), ("ladder", (0.5, 1.5, 3.0))):
+            got = getattr(self, name)
+            require(not learns or got == default, name, got, "left out with optimise=reinforce")
 
 
 def _column(values: tuple[float, ...]) -> Tensor:
@@ -89,9 +114,10 @@ PROBABILITIES = ("lsc", "sigmoid", "uncentred")  # these take the sigmoid of a r
 def run(config: Config, bench: Bench) -> Products:
     """One reward model per attribute of the task (the proxy alone where it has none), combined."""
     names = bench.task.attributes or (None,)
+    epochs = config.reward_epochs if config.optimise == "resample" else config.reward_epochs / 3
     scorers: dict[str, Scorer] = {}
     for name in names:
-        settings = {"attribute": name, "epochs": config.reward_epochs} if name else {}
+        settings = {"attribute": name, "epochs": epochs} if name else {}
         scorer = bench.product("bradley-terry", **settings).scorer
         assert scorer is not None
         scorers[name or "preference"] = scorer
@@ -100,7 +126,37 @@ def run(config: Config, bench: Bench) -> Products:
         find: Find = by_regressor(bench, scorers, q=config.q, samples=config.reference_samples)
     else:
         find = _find(config, bench.base, scorers, bench.task.canned)
-    return _products(config, bench.base, scorers, find, bench.task.canned)
+    products = _products(config, bench.base, scorers, find, bench.task.canned)
+    return products if config.optimise == "resample" else reinforced(config, bench, products)
+
+
+def reinforced(config: Config, bench: Bench, products: Products) -> Products:
+    """A policy that learns to get more of the combined reward; references are made once, before the first round."""
+    combined = products.scorer
+    assert isinstance(combined, Combined)
+    settings = RoundFit(
+        learning_rate=config.policy_rate, batch_size=config.policy_batch, group=config.group,
+        max_tokens=config.max_tokens, points=config.points,
+    )  # fmt: skip
+    judging = reading([scorer.head for scorer in combined.scorers.values() if isinstance(scorer, RewardModel)])
+    prompts = affordable(config, bench, judging)
+    combined.refer(prompts)
+    learner = regularised(
+        bench, combined, settings, weight=config.kl_weight, judging=judging, prompts=prompts, stage=Stage(name="policy")
+    )
+    told = quarters(learner.rounds, {name: f"reward of {name}" for name in combined.scorers})
+    return replace(products, generator=learner.policy, findings=tuple(told))
+
+
+def affordable(config: Config, bench: Bench, judging: Cost) -> list[Prompt]:
+    """Training prompts whose references a quarter of what is left of the budget pays for, if each is drawn anew."""
+    base: Any = bench.base
+    prompts = bench.task.prompts("train")[: config.policy_prompts]
+    asked = [Asked(prompt, encode_prompt(base.tokenizer, prompt)) for prompt in prompts]
+    n, longest = config.reference_samples, (0,) * config.max_tokens
+    drawing = rollout_flops(base.module, asked, n=n, max_tokens=config.max_tokens)
+    scoring = judging(base.module, [Encoded(one.ids, longest) for one in asked for _ in range(n)])
+    return prompts[: bench.budget.plan(flops_per_step=(drawing + scoring) / len(prompts) / REFERRING)]
 
 
 def _warn(config: Config, scorers: Scorers) -> None:
@@ -151,13 +207,15 @@ class Stored(Combined):
 
 def load(config: Config, directory: Path, base: Policy) -> Products:
     """The references of known prompts are read; those of new prompts are made as before."""
-    parts = directory / "generator"
-    kept = read_json(parts / "scorer" / "references.json")
+    learnt = config.optimise == "reinforce"
+    stored = directory / "scorer" if learnt else directory / "generator" / "scorer"
+    kept = read_json(stored / "references.json")
     canned = tuple(kept["canned"])
-    scorers: Scorers = {name: RewardModel.load(parts / "scorer" / name) for name in kept["names"]}
-    own = LanguageModel.load(parts / "base", loading_of(base)) if (parts / "base").is_dir() else base
+    scorers: Scorers = {name: RewardModel.load(stored / name) for name in kept["names"]}
+    inside = directory / "generator" / "base"
+    own = LanguageModel.load(inside, loading_of(base)) if inside.is_dir() else base
     if config.reference == "regressor":
-        find: Find = Regression.load(parts / "scorer" / "regression.safetensors", own.tokenizer, q=config.q)
+        find: Find = Regression.load(stored / "regression.safetensors", own.tokenizer, q=config.q)
     else:
         find = _find(config, own, scorers, canned)
     products = _products(config, own, scorers, find, canned)
@@ -166,7 +224,9 @@ def load(config: Config, directory: Path, base: Policy) -> Products:
     combined.references = {
         key: Reference(**{field: tuple(values) for field, values in row.items()}) for key, row in kept["rows"].items()
     }
-    return products
+    if not learnt:
+        return products
+    return replace(products, generator=LanguageModel.load(directory / "generator", loading_of(base)))
 
 
 METHOD = Method(
@@ -181,12 +241,21 @@ METHOD = Method(
         title="Transforming and combining rewards for aligning large language models",
         claims=(
             Claim("reviews", "both", "up", against="transform-combine-rewards:transform=raw", smallest=0.05),
+            Claim("reviews", "both", "up", against="base", smallest=0.02,
+                  row="transform-combine-rewards:optimise=reinforce"),
         ),
-        baselines=("base", "transform-combine-rewards:transform=raw"),
+        baselines=(
+            "base",
+            "transform-combine-rewards:transform=raw",
+            "transform-combine-rewards:optimise=reinforce",
+            "transform-combine-rewards:optimise=reinforce,transform=raw",
+        ),
         needs=("bradley-terry",),
-        tiny={"reference_samples": 16, "reward_epochs": 1.5},
+        tiny={"reference_samples": 16, "reward_epochs": 1.5, "policy_rate": 1e-4, "policy_batch": 8},
         differs=(
-            "resamples base answers at a chosen KL instead of training with PPO; the RL half waits",
+            "resamples base answers at a chosen KL; with optimise=reinforce a policy learns, without PPO's critic",
+            "policies that learn from rewards transformed in different ways are compared along their curves, gold over "
+            "KL: one weight of the KL means another distance for each, so no claim sets them against each other",
             "two learnt reward models of about 1M parameters instead of T5",
         ),
     ),
