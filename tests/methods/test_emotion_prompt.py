@@ -122,7 +122,7 @@ def test_selection_keeps_the_budget_and_needs_a_verifier(tmp_path, tiny_bench):
     assert 0.3 < cost.flops / 4e10 < 1
     assert products.findings
     with pytest.raises(NotApplicable, match="no verifier"):
-        run(Config(stimulus="select"), tiny_bench())
+        run(Config(stimulus="select"), tiny_bench(task=tiny.graded()))
 
 
 def test_what_was_chosen_is_kept(tmp_path):

@@ -64,4 +64,4 @@ def test_win_rates_as_labels():
 
 def test_beta_of_0_is_refused():
     with pytest.raises(BadValue, match="beta is 0"):
-        soft_dpo_loss(FIRST, SECOND, torch.ones(3), beta=0)
+        soft_dpo_loss(FIRST, SECOND, torch.ones(3), beta=0.0)

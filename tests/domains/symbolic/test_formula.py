@@ -31,11 +31,11 @@ def test_every_target_is_defined_where_its_points_are_and_recovers_itself(target
     assert measured(formula, formula, points)["recovered"].value == 1
 
 
-def test_points_are_drawn_anew_for_every_seed_and_prompts_stay():
-    one, other = TASK.prompts("test"), Formulas(seed=1).prompts("test")
-    assert [prompt.id for prompt in one] == [prompt.id for prompt in other]
-    assert (one[0].content.points != other[0].content.points).any()
-    assert (one[0].content.points == Formulas().prompts("test")[0].content.points).all()
+def test_points_of_validation_targets_are_drawn_anew_for_every_seed_and_test_prompts_stay():
+    other = Formulas(seed=1)
+    assert other.prompts("test") == TASK.prompts("test")
+    assert [prompt.id for prompt in other.prompts("valid")] == [prompt.id for prompt in TASK.prompts("valid")]
+    assert other.prompts("valid")[0].content != TASK.prompts("valid")[0].content
 
 
 def test_noise_is_a_share_of_the_values_spread():

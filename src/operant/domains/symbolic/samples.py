@@ -28,6 +28,11 @@ class Samples:
         require(np.isfinite(values).all(), "values", "NaN or infinity", "finite numbers")
         require(values.std() > 0, "values", f"{values[0]:g} everywhere", "values that differ")
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Samples):
+            return NotImplemented
+        return np.array_equal(self.points, other.points) and np.array_equal(self.values, other.values)
+
     def __str__(self) -> str:
         """A table of the first rows."""
         names = [*(f"x{place}" for place in range(1, self.points.shape[1] + 1)), "y"]
