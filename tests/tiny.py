@@ -24,7 +24,7 @@ from operant.meter import Cost, charge, charge_cost, metered
 from operant.methods import load
 from operant.models.small import small_llama
 from operant.models.text import Encoded, encode_prompt
-from operant.schema import Answer, Decoding, Document, Generator, Pair, Products, Prompt, Score
+from operant.schema import Answer, Decoding, Document, Generator, Judged, Pair, Products, Prompt, Score
 from operant.training import pairs
 from operant.training.pairs import PairLogps, PairRow, answers_of, pair_rows, preference_ceiling
 
@@ -41,10 +41,21 @@ class Graded(Reviews):
     def pairs(self, split: Any, *, attribute: str | None = None) -> list[Pair]:
         return [of_user(pair, place % 3) for place, pair in enumerate(super().pairs(split, attribute=attribute))]
 
+    def judged(self, split: Any) -> list[Judged]:
+        """Rated answers, with what their reader said next."""
+        return [
+            followed(one, f"that is {'good' if (one.rating or 0) > 4 else 'poor'} .") for one in super().judged(split)
+        ]
+
 
 def of_user(pair: Pair, number: int) -> Pair:
     columns = {**pair.prompt.columns, "user": f"user {number}", "group": "two" if number == 2 else "one"}
     return replace(pair, prompt=replace(pair.prompt, columns=columns))
+
+
+def followed(one: Judged, word: str) -> Judged:
+    columns = {**one.prompt.columns, "follow_up": f"that is {word} ."}
+    return replace(one, prompt=replace(one.prompt, columns=columns))
 
 
 class Blind(Graded):
