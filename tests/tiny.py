@@ -49,16 +49,22 @@ class Graded(Reviews):
         return [of_user(pair, place % 3) for place, pair in enumerate(super().pairs(split, attribute=attribute))]
 
     def judged(self, split: Any) -> list[Judged]:
-        """Rated reviews whose clauses are called right in turn with wrong: labels of steps, which the reviews lack."""
+        """Rated reviews whose clauses are called right in turn with wrong, and what their reader said next."""
         judged = super().judged(split)
         counts = [len(step_texts(str(one.answer.value), STEP_END)) for one in judged]
         labels = [tuple(place % 2 == 0 for place in range(count)) for count in counts]
-        return [replace(one, steps=own) for one, own in zip(judged, labels, strict=True)]
+        stepped = [replace(one, steps=own) for one, own in zip(judged, labels, strict=True)]
+        return [followed(one, f"that is {'good' if (one.rating or 0) > 4 else 'poor'} .") for one in stepped]
 
 
 def of_user(pair: Pair, number: int) -> Pair:
     columns = {**pair.prompt.columns, "user": f"user {number}", "group": "two" if number == 2 else "one"}
     return replace(pair, prompt=replace(pair.prompt, columns=columns))
+
+
+def followed(one: Judged, word: str) -> Judged:
+    columns = {**one.prompt.columns, "follow_up": f"that is {word} ."}
+    return replace(one, prompt=replace(one.prompt, columns=columns))
 
 
 class Blind(Graded):

@@ -28,7 +28,7 @@ def _flag(text: str, *names: str) -> Any:
 
 @app.command()
 def compare(
-    task: Annotated[str | None, _flag("an embedded task: reviews, arithmetic, instructions, tastes or forum")] = None,
+    task: Annotated[str | None, _flag("an embedded task, such as reviews, arithmetic or instructions")] = None,
     model: Annotated[str | None, _flag("your model: a directory, a hub name, or endpoint:NAME@URL")] = None,
     file: Annotated[str | None, _flag("your feedback: a file of any layout", "--data")] = None,
     methods: Annotated[str | None, _flag("slugs, separated by commas")] = None,
@@ -95,9 +95,7 @@ def train(
     method: str,
     model: Annotated[str | None, _flag("your model: a directory, a hub name, or endpoint:NAME@URL")] = None,
     file: Annotated[str | None, _flag("your feedback: a file of any layout", "--data")] = None,
-    task: Annotated[
-        str | None, _flag("an embedded task instead: reviews, arithmetic, instructions, tastes or forum")
-    ] = None,
+    task: Annotated[str | None, _flag("an embedded task instead, such as reviews")] = None,
     out: Annotated[Path, _flag("where the result goes")] = Path("trained"),
     seed: int = 0,
     columns: Annotated[str | None, _flag("ours=theirs,...")] = None,

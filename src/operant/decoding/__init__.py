@@ -3,5 +3,6 @@
 best_of: the best of n by a scorer    tilt: resample candidates with weights exp(u / beta) at a chosen KL
 guided: other language models, token by token    prefix: a reward model asked at every token
 search: trees, of which beam, best-first and Monte Carlo search are a few lines each
+majority: self-consistency, the answer most samples agree on
 lookahead: DeAL, a reward of where a token leads
 """

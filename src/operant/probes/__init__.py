@@ -11,5 +11,6 @@ usage        what a kind of such words does, over words and questions; teaching:
 findings     findings with the power and the false alarms of their own test
 games        a prompt as a game between its parts; shapley: its values; solving: which rule a budget pays for
 decisions    the value of a game: the probability of an answer
+second_reading  what a second reading of a question lets a causal model hear
 attributed   values of parts over many prompts as findings
 """

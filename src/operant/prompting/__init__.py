@@ -2,6 +2,7 @@
 
 stimuli   sentences with a name and a theory behind them: StimulusSet, EMOTIONAL
 edits     prompts changed as pure functions: a sentence behind the instruction, templates, worked examples
+repeated  a question read again    frames  what stands around one    room  whether it still fits the model
 markers   expressions of certainty and doubt, with their tags
 parts     a prompt taken apart into phrases, lines, words or columns
 prompted  a generator that asks its base changed prompts
