@@ -10,13 +10,21 @@ from typing import Any
 from scripts.build_pages import filled
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs/performance.md")
+README, PAGE = ROOT / "README.md", ROOT / "docs/performance.md"
 PLACE = "speed-table"
 
 
 def fill(results: Mapping[str, Any]) -> None:
-    for path in PAGES:
-        path.write_text(filled(path.read_text("utf-8"), PLACE, table(results)), "utf-8")
+    for path, wanted in ((README, brief(results)), (PAGE, results)):
+        path.write_text(filled(path.read_text("utf-8"), PLACE, table(wanted)), "utf-8")
+
+
+def brief(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Of every measure the first line, and whatever does not hold."""
+    return {
+        name: measure | {"lines": [line for at, line in enumerate(measure["lines"]) if not at or not line["holds"]]}
+        for name, measure in results.items()
+    }
 
 
 def table(results: Mapping[str, Any]) -> str:
