@@ -165,8 +165,9 @@ def found_in(rounds: Sequence[Sequence[Ranked]]) -> list[Finding]:
         if len(agreed) < 2:
             continue
         seen = cell(agreed)
-        mean, low, high = float(agreed.mean()), seen.low, seen.high
-        found.append(Finding(name=f"round {number}: consistency", effect=mean, low=low or mean, high=high or mean))
+        assert seen.low is not None and seen.high is not None
+        name = f"round {number}: consistency"
+        found.append(Finding(name=name, effect=float(agreed.mean()), low=seen.low, high=seen.high))
         spread = f"round {number}: spread of consistency, with its least and most"
         found.append(
             Finding(name=spread, effect=float(agreed.std()), low=float(agreed.min()), high=float(agreed.max()))
