@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from operant.errors import NotApplicable
-from operant.schema import Answer, Prompt, Split
+from operant.schema import Answer, Document, Judged, Pair, Prompt, Split
 
 
 class WithoutFeedback:
@@ -21,16 +21,16 @@ class WithoutFeedback:
     needs_judge = False
     offers = "prompts"  # what the task has, for the error
 
-    def pairs(self, split: Split, *, attribute: str | None = None) -> NoReturn:
+    def pairs(self, split: Split, *, attribute: str | None = None) -> list[Pair]:
         self._none(f"pairs (split {split}, attribute {attribute})")
 
-    def judged(self, split: Split) -> NoReturn:
+    def judged(self, split: Split) -> list[Judged]:
         self._none(f"judged answers (split {split})")
 
-    def documents(self, split: Split, *, scored: bool = False) -> NoReturn:
+    def documents(self, split: Split, *, scored: bool = False) -> list[Document]:
         self._none(f"documents (split {split}, scored={scored})")
 
-    def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> NoReturn:
+    def ask(self, prompts: Sequence[Prompt], left: Sequence[Answer], right: Sequence[Answer]) -> list[float | None]:
         assert len(prompts) == len(left) == len(right)
         self._none("annotator")
 

@@ -1,0 +1,1 @@
+"""Tasks on pieces, one file or folder each."""

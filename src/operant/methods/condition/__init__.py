@@ -1,0 +1,1 @@
+"""Signals that are fed into the network."""
