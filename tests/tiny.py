@@ -20,11 +20,12 @@ from operant.domains.text.tasks.reviews.grammar import vocabulary
 from operant.domains.text.tasks.reviews.task import Knobs, Reviews
 from operant.engine.logps import AnswerLogps, answer_logps
 from operant.engine.policy import LanguageModel
-from operant.meter import Cost, charge_cost, metered
+from operant.meter import Cost, charge, charge_cost, metered
 from operant.methods import load
 from operant.models.small import small_llama
+from operant.models.steps import STEP_END, step_texts
 from operant.models.text import Encoded, encode_prompt
-from operant.schema import Answer, Decoding, Document, Generator, Pair, Products, Prompt
+from operant.schema import Answer, Decoding, Document, Generator, Judged, Pair, Products, Prompt, Score
 from operant.training import pairs
 from operant.training.pairs import PairLogps, PairRow, answers_of, pair_rows, preference_ceiling
 
@@ -40,6 +41,13 @@ class Graded(Reviews):
 
     def pairs(self, split: Any, *, attribute: str | None = None) -> list[Pair]:
         return [of_user(pair, place % 3) for place, pair in enumerate(super().pairs(split, attribute=attribute))]
+
+    def judged(self, split: Any) -> list[Judged]:
+        """Rated reviews whose clauses are called right in turn with wrong: labels of steps, which the reviews lack."""
+        judged = super().judged(split)
+        counts = [len(step_texts(str(one.answer.value), STEP_END)) for one in judged]
+        labels = [tuple(place % 2 == 0 for place in range(count)) for count in counts]
+        return [replace(one, steps=own) for one, own in zip(judged, labels, strict=True)]
 
 
 def of_user(pair: Pair, number: int) -> Pair:
@@ -65,6 +73,11 @@ class Blind(Graded):
 
     def gold(self, prompts: Any, answers: Any) -> Any:
         raise AssertionError("a method asked for gold")
+
+    def verify(self, prompts: Any, answers: Any) -> list[Score]:
+        """A verifier, which the reviews lack: about half of all words are right to begin with."""
+        charge(verifier_calls=len(prompts))
+        return [Score(value=float(str(answer.value)[:1] < "m")) for answer in answers]
 
 
 @cache

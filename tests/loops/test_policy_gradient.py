@@ -110,7 +110,7 @@ def test_a_run_that_is_broken_off_goes_on_as_if_it_had_not_been(tiny_bench, upda
 
     bench = tiny_bench(epochs=5)
     with pytest.raises(Killed):
-        learn(bench, settings, reward=killing)
+        cost_of(bench, killing)
     found, cost = cost_of(bench, wanted)
     assert torch.equal(weights_of(found.policy), weights_of(unbroken.policy))
     assert (found.rounds, cost) == (unbroken.rounds, whole)
@@ -209,7 +209,7 @@ def test_an_answer_that_nobody_could_judge_is_not_learnt_from(tiny_bench):
 def test_learnt_puts_every_number_beside_its_token():
     one = Kept(Encoded((1,), (2, 3)), (-0.1, -0.2), (-0.3, -0.4), 5.0, 1.5)
     two = Kept(Encoded((1,), (4,)), (-0.5,), (), 6.0, -1.5)
-    whole = Round(((one, two),))
+    whole = Round(0, ((one, two),), 0.0)
     with torch.no_grad():
         got = learnt([one, two], answer_logps(tiny.base().module, [one.row, two.row], pad=0), whole)
     assert_close(got.old, torch.tensor([[-0.1, -0.2], [-0.5, 0.0]]))

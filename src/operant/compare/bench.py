@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,14 @@ class View:
 
     def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
         """Prompts of the feedback alone: at test time nobody has the answers."""
-        known = {prompt.id for split in ("train", "valid") for prompt in self._task.prompts(self._split(split))}
-        strange = [prompt.id for prompt in prompts if prompt.id not in known]
+        strange = [prompt.id for prompt in prompts if prompt.id not in self._verifiable]
         if strange:
             raise OperantError(f"prompt {strange[0]!r} is no training or validation prompt; only those can be verified")
         return self._task.verify(prompts, answers)
+
+    @cached_property
+    def _verifiable(self) -> frozenset[str]:
+        return frozenset(prompt.id for split in ("train", "valid") for prompt in self._task.prompts(self._split(split)))
 
     def _split(self, split: str) -> Any:
         if split not in ("train", "valid"):

@@ -8,5 +8,5 @@ sharded: weights in pieces, one in each process    processes: which of them this
 shared, memory: one prompt in memory for many answers    state: texts that grow    sampler: n answers per prompt
 mix: several models as one    guided: log-probabilities and KL of a mixture    processor: a guide inside generate
 policy: a language model that answers    reward: batched scores of a reward head    activations: means, by hooks
-embed: a text as one vector
+embed: a text as one vector    token_scores, step_scores: one number for every token, every step
 """

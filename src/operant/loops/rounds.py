@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -52,12 +53,15 @@ class Kept(NamedTuple):
     reference: tuple[float, ...]  # under the base, nats; () where it was not asked
     reward: float
     advantage: float
+    parts: Mapping[str, float] = MappingProxyType({})  # of the score: what else the reward said of it
 
 
 class Round(NamedTuple):
     """What is learnt from, prompt by prompt."""
 
+    number: int  # from 0
     groups: tuple[tuple[Kept, ...], ...]
+    flops: float  # of drawing it, and of its updates
 
     @property
     def everyone(self) -> list[Kept]:
@@ -65,12 +69,13 @@ class Round(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """Some answers of a round as an objective takes them; [answers, tokens] but for the last two."""
+    """Some answers of a round as an objective takes them; [answers, tokens] but for the last three."""
 
     logps: Tensor  # under the policy, nats, with gradient
     old: Tensor
     reference: Tensor  # 0 where the base was not asked
     mask: Tensor
+    rewards: Tensor  # [answers]
     advantages: Tensor  # [answers]
     whole: Round  # what all of the round's normalisers are read from
 
@@ -81,6 +86,11 @@ Choose = Callable[[Sequence[float], Random], Sequence[int]]  # rewards of a prom
 Objective = Callable[[Learnt], Tensor]  # -> [answers]; their mean over a round's kept answers is the loss
 Values = Callable[[Any, Sequence[Kept], Round], Tensor]  # (module, some answers, their round) -> [answers]
 Cost = Callable[[Any, Sequence[Encoded]], float]  # (module, rows) -> FLOPs of an update on them
+
+
+def free(_: Any, __: Sequence[Encoded]) -> float:
+    """What asking a verifier costs in FLOPs, however many answers."""
+    return 0.0
 
 
 def everyone(rewards: Sequence[float], _: Random) -> Sequence[int]:
@@ -99,6 +109,7 @@ class Recipe:
     most: int | None = None  # answers of a prompt that `choose` may choose; None: all
     reference: bool = False  # whether the base's log-probabilities are asked for
     cost: Cost = pass_flops
+    judging: Cost = free  # of scoring answers, where reward models do it
 
 
 def answerwise(objective: Objective, *, pad: int) -> Values:
@@ -117,8 +128,8 @@ def learnt(part: Sequence[Kept], found: AnswerLogps, whole: Round) -> Learnt:
     """The answers of a part beside their log-probabilities."""
     old = _table([one.old for one in part], found.logps)
     reference = _table([one.reference for one in part], found.logps)
-    advantages = found.logps.new_tensor([one.advantage for one in part])
-    return Learnt(found.logps, old, reference, found.mask, advantages, whole)
+    told = found.logps.new_tensor([[one.reward, one.advantage] for one in part])
+    return Learnt(found.logps, old, reference, found.mask, told[:, 0], told[:, 1], whole)
 
 
 def _table(values: Sequence[tuple[float, ...]], like: Tensor) -> Tensor:

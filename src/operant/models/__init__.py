@@ -2,6 +2,7 @@
 
 causal: load, save and copy a causal language model    text: prompts and answers to token ids and back
 heads: a reward model on a causal model's body         flops: what one forward pass costs
+step_heads: a score for every token, for process reward models    steps: where the steps of a solution end
 wide_heads: several outputs for as long as it is trained
 weights: tensors of a model in one safetensors file    small: models from scratch with random weights
 loading: precision, 4 bits, adapters    adapters: LoRA through peft    vocabulary: new tokens    trackers: accelerate's

@@ -11,6 +11,7 @@ weighted    likelihood of texts with wanted and unwanted parts: unlikelihood
 kl          k1, k2, k3 from sampled tokens, by token or summed, and the exact KL from logits
 advantage   what an answer or a token was worth beyond the expected: leave-one-out, group-relative, GAE
 policy_gradient   REINFORCE, RLOO, PPO and GRPO, a critic's value loss
+process     rewards of steps that cannot be farmed: clipped, and each less the next
 reduction   how values of tokens become one value an answer
 """
 

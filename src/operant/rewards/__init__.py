@@ -4,5 +4,6 @@ model: a learnt reward model as a scorer    judges: trivial judges    transform:
 user_latent: nets that read who a user is    user_model: a scorer for known users    questions: what to ask a new one
 ensemble: several reward models as one      python: a function of the user's own
 constraints: keywords and lengths that a program can check
+process: one chance a step, by a process reward model    verified: right or wrong, for what a policy drew
 remote: a reward model behind a server      endpoint_judge: a language model that compares and grades
 """
