@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 RUN := .venv/bin/python
-CLAIMING := args best-of-n bradley-terry cream deal direct-nash-optimization dpo dpo-delta \
+CLAIMING := args b-star best-of-n bradley-terry cream deal direct-nash-optimization dpo dpo-delta \
 	emotion-prompt genarm helpsteer2-preference meco oreal pretraining-human-preferences \
 	regularized-preference-optimization reward-augmented-data reward-ensembles rl-reward-reasoning sft \
 	sparsepo t-reg transform-combine-rewards variational-preference-learning

@@ -114,3 +114,11 @@ def test_steps_that_are_paid_one_by_one_become_more(task, base, tmp_path):
 
 def effect(products, name):
     return next(one.effect for one in products.findings if one.name.startswith(name))
+
+
+def test_rounds_of_imitation_choose_a_temperature_and_make_right_answers_likelier(task, base, tmp_path):
+    settings = {"temperatures": (0.7, 1.0), "rounds": 2, "steps": 20, "samples": 8}
+    products = trained("b-star", task, base, tmp_path, learning_rate=RATE, step_end=r">>", **settings)
+    assert effect(products, "round 2: temperature") in (0.7, 1.0)
+    assert effect(products, "round 1: balance") > 0
+    assert solved(task, products.generator) > solved(task, base) + 0.05
