@@ -4,8 +4,8 @@ TORCH_INDEX ?=
 RUN := .venv/bin/python
 CLAIMING := args b-star best-of-n bradley-terry cream deal direct-nash-optimization dpo dpo-delta \
 	emotion-prompt genarm helpsteer2-preference meco oreal pretraining-human-preferences \
-	regularized-preference-optimization reward-augmented-data reward-ensembles rl-reward-reasoning sft \
-	sparsepo t-reg transform-combine-rewards variational-preference-learning
+	regularized-preference-optimization rest-mcts reward-augmented-data reward-ensembles \
+	rl-reward-reasoning sft sparsepo t-reg transform-combine-rewards variational-preference-learning
 # One torch thread a process: two collapse as soon as the other core is busy.
 export OMP_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false

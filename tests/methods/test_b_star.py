@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, log, nan
 from random import Random
 
@@ -10,12 +11,13 @@ import torch
 
 import tiny
 from operant.errors import BadValue, OperantError
+from operant.loops.given import given_solutions
 from operant.loops.student import Student
 from operant.methods.loop import b_star
 from operant.methods.loop.b_star import Config, Sampling
 from operant.methods.loop.b_star.balance import Scored, balance, best_threshold, pool, query_balance, select
 from operant.methods.loop.b_star.monitors import different_equations, evenness, pass_at, reward_at
-from operant.methods.loop.b_star.rewards import given_solutions, weakest_logit
+from operant.methods.loop.b_star.rewards import weakest_logit
 from operant.schema import Answer, Prompt, Score
 
 
@@ -201,6 +203,12 @@ def test_given_solutions(tiny_bench):
     prompt = Prompt(id="x", content="?", columns={"solution": "so it is"})
     bench.task.prompts = lambda _: [prompt]
     assert given_solutions(bench)["x"] == Answer(value="so it is")
+    # a reference answer says how to get there only where it has several lines
+    bench.task.prompts = lambda _: [
+        replace(prompt, columns={"target": "1 + 1 = 2\n#### 2"}), Prompt(id="y", content="?", columns={"answer": "2"})
+    ]  # fmt: skip
+    found = given_solutions(bench)
+    assert found["x"] == Answer(value="1 + 1 = 2\n#### 2") and "y" not in found
 
 
 def flat(products):

@@ -20,6 +20,7 @@ from operant.engine.policy import LanguageModel
 from operant.engine.rollouts import Asked, rollout_flops
 from operant.engine.step_scores import step_read_flops
 from operant.errors import OperantError, require
+from operant.loops.given import given_solutions
 from operant.loops.imitation import imitating
 from operant.loops.policy_gradient import askable
 from operant.loops.rounds import RoundFit
@@ -28,7 +29,7 @@ from operant.loops.student import Student
 from operant.meter import spent
 from operant.methods.loop.b_star.balance import Pool, Scored, best_threshold, pool, select
 from operant.methods.loop.b_star.monitors import exactly, watched
-from operant.methods.loop.b_star.rewards import LOGIT, given_solutions, step_judge, weakest_logit
+from operant.methods.loop.b_star.rewards import LOGIT, step_judge, weakest_logit
 from operant.models.steps import STEP_END, separator
 from operant.models.text import Encoded, encode, encode_prompt
 from operant.rewards.verified import verified

@@ -8,12 +8,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from operant.disk import answer_seed
-from operant.errors import OperantError, offered
+from operant.errors import OperantError
 from operant.loops.step_labels import solutions, step_values
 from operant.rewards.process import ProcessReward
-from operant.schema import Answer, Bench
+from operant.schema import Bench
 from operant.training.budgeted import Fit, Stage
-from operant.training.demonstrations import is_good
 from operant.training.steps import fit_steps, given_steps
 
 if TYPE_CHECKING:
@@ -22,16 +21,6 @@ if TYPE_CHECKING:
 LOGIT = 5.0  # about the largest that a process reward model says; the paper divides by it
 TRIED = 4  # answers of each prompt that the process reward model learns from
 TRIES = 4  # completions of each of their steps
-
-
-def given_solutions(bench: Bench) -> dict[str, Answer]:
-    """A solution of each training prompt that has one: its column `solution`, a demonstration, or what was chosen."""
-    found = {pair.prompt.id: pair.chosen for pair in reversed(offered(lambda: bench.task.pairs("train")))}
-    if not found:
-        judged = offered(lambda: bench.task.judged("train"))
-        found = {one.prompt.id: one.answer for one in reversed(judged) if is_good(one)}
-    columns = {one.id: one.columns.get("solution") for one in bench.task.prompts("train")}
-    return found | {name: Answer(value=str(text)) for name, text in columns.items() if text}
 
 
 def step_judge(config: Config, bench: Bench) -> ProcessReward | None:
