@@ -18,7 +18,12 @@ from operant.meter import Cost, metered
 from operant.methods import HERE, card, load, slugs, sources
 from operant.schema import Products
 
-OTHER_METRICS = {"accuracy": "up", "surprise": "down", "filler": "down"}  # of scorers; of text given; of solutions
+OTHER_METRICS = {
+    "accuracy": "up",
+    "surprise": "down",
+    "filler": "down",
+    "steps": "up",
+}  # of scorers; of text given; of solutions
 
 
 def fields(slug: str) -> dict[str, dataclasses.Field]:

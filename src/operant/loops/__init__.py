@@ -5,4 +5,9 @@ step_labels      how right steps are, by how often the base comes from them to a
 regularised      more of a reward at a price for KL
 told             what rounds showed, as findings
 policy_gradient  a policy that learns from its own answers
+student          a policy that is trained fit after fit, in place, within one budget
+iterated_preference  pairs of a policy's own answers, judged and learnt from round after round
+sample_filter_fit    a policy that imitates those of its own answers that pass a filter
+given            solutions that come with prompts
+imitation        answers to imitate, as a loss
 """
