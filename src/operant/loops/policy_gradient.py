@@ -138,6 +138,8 @@ class _Rounds:
         total = self.recipe.cost(module, [Encoded(turn.asked.ids, longest) for turn in part for _ in range(kept)])
         if first:
             total += rollout_flops(module, first, n=settings.group, max_tokens=settings.max_tokens)
+            drawn = [Encoded(one.ids, longest) for one in first for _ in range(settings.group)]
+            total += self.recipe.judging(module, drawn)
         if first and self.recipe.reference:
             asked = [Encoded(one.ids, longest) for one in first for _ in range(kept)]
             total += read_flops(self.base.module, size_of(self.base.module, asked))

@@ -91,6 +91,12 @@ def everyone(rewards: Sequence[float], _: Random) -> Sequence[int]:
     return range(len(rewards))
 
 
+def free(module: Any, rows: Sequence[Encoded]) -> float:
+    """A reward that costs no FLOPs."""
+    assert module is not None and rows is not None
+    return 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What makes one method of policy gradients different from another."""
@@ -102,6 +108,7 @@ class Recipe:
     most: int | None = None  # answers of a prompt that `choose` may choose; None: all
     reference: bool = False  # whether the base's log-probabilities are asked for
     cost: Cost = pass_flops
+    judging: Cost = free  # FLOPs of the reward, where it asks a model
 
 
 def answerwise(objective: Objective, *, pad: int) -> Values:
