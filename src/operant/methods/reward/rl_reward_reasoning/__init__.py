@@ -167,8 +167,7 @@ METHOD = Method(
             "the last step has no process reward whatever is made of the others, so that a solution of one step is "
             "paid for its success alone",
             "an answer that was cut is wrong, and one that nobody could verify is left out",
-            "the base of arithmetic never writes useless steps by itself, so that a policy has to find them; the paper's "
-            "models repeat themselves",
+            "the base of arithmetic never writes useless steps by itself, so that a policy has to find them",
             "on small models answers to the same prompt are the baseline, instead of a critic that learns slowly there",
             "a process reward model is a Hugging Face token classifier; one behind an endpoint is not read",
         ),
