@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from operant.compare.asking import asking_flops
 from operant.compare.budget import Ceiling
 from operant.compare.options import Options
 from operant.conditioning.text import conditioned_rows
@@ -24,7 +25,10 @@ def has_weights(base: Any) -> bool:
 
 
 def ceiling_of(task: Any, base: Any, options: Options) -> Ceiling:
-    """FLOPs of 3 epochs of dpo over the pairs; without pairs of sft over the demonstrations, or over the documents."""
+    """FLOPs of 3 epochs of dpo over the pairs; without pairs of sft over the demonstrations, or over the documents.
+
+    Where there are questions alone, of 3 epochs of answers of the policy's own.
+    """
     labels = label_ceiling(task)
     if not has_weights(base):
         return Ceiling(options.budget or 0.0, labels)
@@ -35,6 +39,8 @@ def ceiling_of(task: Any, base: Any, options: Options) -> Ceiling:
         rows = pair_rows(base.tokenizer, pairs, max_length=options.max_length)
         return Ceiling(preference_ceiling(base.module, rows, epochs=EPOCHS), labels)
     texts = text_rows(task, base, options)
+    if not texts:
+        return Ceiling(EPOCHS * asking_flops(task, base, options), labels)
     groups = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
     return Ceiling(EPOCHS * sum(pass_flops(base.module, group) for group in groups), labels)
 
