@@ -29,7 +29,8 @@ from operant.training.reward import Head
 if TYPE_CHECKING:
     from operant.methods.decode.rest_mcts import Config
 
-ASKING = 0.3  # of the first value model's share, at most, for drawing wrong steps
+ASKING = 0.4  # of the first value model's share, at most, for drawing wrong steps
+OTHERS = 4  # steps drawn behind each right beginning, until one is another than the solution's
 
 
 class Valued(NamedTuple):
@@ -98,6 +99,7 @@ def first_values(config: Config, bench: Bench) -> list[Valued]:
     mixed = Random(answer_seed(bench.seed, "first values")).sample(prompts, len(prompts))
     rows = encode(base.tokenizer, mixed, [given[one.id] for one in mixed])
     rows = [row for row in rows if len(row.prompt) + len(row.answer) <= bench.max_length]
+    rows = rows[: _affordable(config, bench, rows)]
     ends = [step_ends(base.tokenizer, row.answer, config.step_end) for row in rows]
     found = [
         Valued(Encoded(row.prompt, row.answer[: end + 1]), value)
@@ -107,25 +109,33 @@ def first_values(config: Config, bench: Bench) -> list[Valued]:
     return found + _wrong(config, bench, rows, ends)
 
 
+def _affordable(config: Config, bench: Bench, rows: Sequence[Encoded]) -> int:
+    """How many solutions a part of the share pays wrong steps for, each as long as the longest."""
+    base: Any = bench.base
+    longest = max(rows, key=lambda row: len(row.prompt) + len(row.answer))
+    count = len(step_ends(base.tokenizer, longest.answer, config.step_end))
+    whole = Asked(Prompt(id="", content=""), longest.prompt + longest.answer)
+    each = count * rollout_flops(base.module, [whole], n=OTHERS, max_tokens=config.step_tokens)
+    return max(1, int(ASKING * config.value_share * left(bench) / each))
+
+
 def _wrong(config: Config, bench: Bench, rows: Sequence[Encoded], ends: Sequence[tuple[int, ...]]) -> list[Valued]:
-    """One other step behind each right beginning, of as many solutions as a part of the share pays for."""
+    """Behind each right beginning a step that is not the solution's, where the base says one in a few attempts."""
     base: Any = bench.base
     starts = [
         (row, own, place) for row, own in zip(rows, ends, strict=True) for place in range(1, len(own) + 1)
     ]  # fmt: skip
     begun = [row.answer[: own[place - 2] + 1] if place > 1 else () for row, own, place in starts]
     asked = [(f"{at}", (*row.prompt, *text)) for at, ((row, _, _), text) in enumerate(zip(starts, begun, strict=True))]
-    longest = Asked(Prompt(id="", content=""), max((ids for _, ids in asked), key=len))
-    each = rollout_flops(base.module, [longest], n=1, max_tokens=config.step_tokens)
-    count = max(1, int(ASKING * config.value_share * left(bench) / each))
     stops = stop_ids(base.module, base.tokenizer) | closing_ids(base.tokenizer, config.step_end)
     drawn = sample(
-        base.module, asked[:count], n=1, decoding=Decoding(max_tokens=config.step_tokens), stops=stops,
+        base.module, asked, n=OTHERS, decoding=Decoding(max_tokens=config.step_tokens), stops=stops,
         seed=answer_seed(bench.seed, "wrong steps"), pad=base.tokenizer.pad_token_id,
     )  # fmt: skip
     found = []
-    for (row, own, place), text, (step,) in zip(starts, begun, drawn, strict=False):
-        meant = decode(base.tokenizer, row.answer[len(text) : own[place - 1] + 1])
-        if decode(base.tokenizer, step.tokens).split() != meant.split():
-            found.append(Valued(Encoded(row.prompt, (*text, *step.tokens)), wrong_target(place, len(own))))
+    for (row, own, place), text, steps in zip(starts, begun, drawn, strict=True):
+        meant = decode(base.tokenizer, row.answer[len(text) : own[place - 1] + 1]).split()
+        other = next((one.tokens for one in steps if decode(base.tokenizer, one.tokens).split() != meant), None)
+        if other is not None:
+            found.append(Valued(Encoded(row.prompt, (*text, *other)), wrong_target(place, len(own))))
     return found
