@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from operant.domains.affect.tasks.support import generator as support
 from operant.domains.text.tasks.arithmetic import generator as arithmetic
 from operant.domains.text.tasks.forum import threads as forum
 from operant.domains.text.tasks.instructions import generator as instructions
@@ -25,7 +26,8 @@ from operant.prompting.stimuli import EMOTIONAL
 from operant.training.fit import Schedule, fit
 from operant.training.track import watched
 
-OUT = Path(__file__).parents[1] / "src/operant/domains/text/bases"
+DOMAINS = Path(__file__).parents[1] / "src/operant/domains"
+OUT = DOMAINS / "text/bases"
 Rows = list[tuple[str, str]]  # prompt and answer
 
 
@@ -41,6 +43,9 @@ class Recipe:
     group: int = 1  # rows of similar length that are computed together
     in_order: bool = False  # early rows are read early; else all are shuffled
     learning_rate: float = 2e-3
+    hidden: int = 144
+    layers: int = 4
+    subject: str = "text"  # whose folder it goes to
     start: str = ""  # the base whose weights it begins with; its vocabulary comes first
 
 
@@ -94,6 +99,11 @@ def forum_rows(count: int) -> Rows:
     return [(one.prompt, text) for one in threads for text in one.replies]
 
 
+def support_rows(count: int) -> Rows:
+    rng = Random("base/support/0")
+    return [support.training_row(rng) for _ in range(count)]
+
+
 RECIPES = {
     "reviews": Recipe(vocabulary=reviews.vocabulary, rows=review_rows, count=80_000, steps=2500),
     "arithmetic": Recipe(
@@ -117,6 +127,17 @@ RECIPES = {
         group=64,
         in_order=True,
         start="instructions",
+    ),
+    "support": Recipe(
+        vocabulary=support.vocabulary,
+        rows=support_rows,
+        count=64_000,
+        steps=2000,
+        batch=32,
+        group=32,
+        hidden=96,
+        layers=2,
+        subject="affect",
     ),
 }
 
@@ -176,16 +197,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("task", choices=sorted(RECIPES))
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
     recipe = RECIPES[args.task]
-    module, tokenizer = small_llama(recipe.vocabulary(), hidden=144, layers=4, seed=0)
+    module, tokenizer = small_llama(recipe.vocabulary(), hidden=recipe.hidden, layers=recipe.layers, seed=0)
     if recipe.start:
         begin(module, OUT / recipe.start)
     print(f"{sum(p.numel() for p in module.parameters()):,} parameters")
     train(recipe, module, tokenizer, args.steps or recipe.steps)
-    save_causal(module.to(torch.bfloat16), tokenizer, args.out / args.task)
+    save_causal(module.to(torch.bfloat16), tokenizer, (args.out or DOMAINS / recipe.subject / "bases") / args.task)
 
 
 if __name__ == "__main__":

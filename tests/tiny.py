@@ -76,7 +76,8 @@ class Blind(Graded):
 
     def prompts(self, split: Any) -> Any:
         assert split != "test", "a method asked for the test prompts"
-        return super().prompts(split)
+        remembered = {"congruent": tuple(one.prompt.id for one in super().judged(split)[:3])}
+        return [replace(one, columns={**one.columns, **remembered}) for one in super().prompts(split)]
 
     def pairs(self, split: Any, *, attribute: str | None = None) -> list[Pair]:
         assert split != "test", "a method asked for the test pairs"

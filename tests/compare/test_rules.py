@@ -10,13 +10,15 @@ from operant.compare.bench import View, no_cycle
 from operant.compare.budget import BudgetExceeded, Ceiling
 from operant.compare.options import Options
 from operant.compare.rows import Row, config_json, config_of, parse_rows
+from operant.compare.tasks import embedded
 from operant.compare.tuning import grid
-from operant.compare.verify import judge, verdict_of
+from operant.compare.verify import LONGER, judge, verdict_of
 from operant.domains.text.tasks.reviews import Knobs, Reviews
 from operant.errors import OperantError
 from operant.meter import charge, metered
 from operant.methods import load
 from operant.methods.reference.dpo import Config
+from operant.models.text import encode_answer
 
 
 def test_plan_pays_for_whole_steps_of_what_is_left():
@@ -177,3 +179,11 @@ def test_a_judge_that_likes_odd_lengths_is_doubted(words, doubted):
     assert ("the judge may be gamed" in _distrust(report)) == doubted
     exact = {**report, "task": {"primary": "judge", "gold_kind": "exact"}}
     assert "gamed" not in _distrust(exact)
+
+
+def test_right_answers_of_arithmetic_fit_what_verification_draws():
+    # with 24 tokens no problem of three steps or more could be answered
+    tokenizer, longest = embedded("arithmetic", seed=0).base().tokenizer, 0
+    for pair in embedded("arithmetic", seed=0, pairs=300).pairs("train"):
+        longest = max(longest, len(encode_answer(tokenizer, pair.chosen)))
+    assert 24 < longest <= LONGER["arithmetic"]

@@ -3,6 +3,7 @@
 import copy
 from itertools import chain
 from math import dist
+from random import Random
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from torch.nn.functional import logsigmoid
 
 from engine.batches import EVERY, Step, assert_same_gradients, cached_logps, padded_logps, random_pairs, rows_of
 from models.architectures import EOS, PAD, random_model
-from operant.engine.logps import all_logps
+from operant.engine.logps import all_logps, answer_logps
+from operant.models.text import Encoded
 from operant.objectives import rpo_loss
 from operant.training.pairs import PairRow, pairwise
 
@@ -94,3 +96,24 @@ def test_a_loss_of_pairs_and_every_gradient_are_those_of_a_padded_forward(name):
         expected = Step.of(module, lambda pairs=pairs, left=left: by_hand(module, pairs, left=left))
         assert got.loss == pytest.approx(expected.loss, rel=1e-5)
         assert_same_gradients(got, expected)
+
+
+def many_alike() -> list[Encoded]:
+    """Answers of a group as they are cut at one length, beside others."""
+    rng = Random(7)
+
+    def ids(count: int) -> tuple[int, ...]:
+        return tuple(rng.randrange(4, 24) for _ in range(count))
+
+    prompts = {ids(13): (4, 4, 4, 1, 7, 7, 2, 2), ids(2): (5, 5), ids(6): (3, 3, 3)}
+    return [Encoded(prompt, ids(count)) for prompt, counts in prompts.items() for count in counts]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_answers_of_one_length_are_computed_together_and_give_the_same(name):
+    module, rows = copy.deepcopy(random_model(name)), many_alike()
+    got = Step.of(module, lambda: answer_logps(module, rows, pad=PAD).sums.mean())
+    module.zero_grad()
+    want = Step.of(module, lambda: torch.stack([one.sum() for one in padded_logps(module, rows, left=True)]).mean())
+    assert got.loss == pytest.approx(want.loss, abs=1e-4)
+    assert_same_gradients(got, want)

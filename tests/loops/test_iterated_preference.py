@@ -13,7 +13,7 @@ from operant.engine.logps import all_logps
 from operant.errors import BadValue, OperantError
 from operant.loops.iterated_preference import Iterated, Preferring, iterated_preference, parted, referenced
 from operant.loops.student import left
-from operant.meter import metered
+from operant.meter import charge, metered
 from operant.objectives.soft_preference import soft_dpo_loss
 from operant.schema import Pair
 from operant.training.pairs import pair_rows
@@ -125,9 +125,14 @@ def test_labels_are_planned(tiny_bench):
     bench = tiny_bench(epochs=60)
     with metered():
         labels = bench.budget.plan(flops_per_step=1.0, labels_per_step=1.0)
-        recipe = Preferring(pairs=best_and_worst, loss=loss, labels=50)
-        found = iterated_preference(bench, recipe, SETTINGS)
-    assert found.prompts == [labels // 2 // 50, labels // 50] and labels // 50 < 12
+
+        def asking(now):
+            charge(labels=50 * len(now.drawn))
+            return best_and_worst(now)
+
+        found = iterated_preference(bench, Preferring(pairs=asking, loss=loss, labels=50), SETTINGS)
+    first = labels // 2 // 50
+    assert found.prompts == [first, (labels - 50 * first) // 50] and first < 12
 
 
 def test_the_same_seed_gives_the_same_policy_and_another_gives_another(tiny_bench):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def base(task):
     return made
 
 
+class Worked:
+    """The same problems, each with what its own solution calculates in the column `solution`."""
+
+    def __init__(self, task):
+        self.task = task
+
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
+    def prompts(self, split):
+        return [
+            replace(one, columns={**one.columns, "solution": own(one).value}) for one in self.task.prompts(split)
+        ]  # fmt: skip
+
+
 def trained(slug, task, base, directory, **settings):
     """The products of a method with its own settings on a small model."""
     bench = Workbench(
@@ -114,3 +130,22 @@ def test_steps_that_are_paid_one_by_one_become_more(task, base, tmp_path):
 
 def effect(products, name):
     return next(one.effect for one in products.findings if one.name.startswith(name))
+
+
+def test_rounds_of_imitation_choose_a_temperature_and_make_right_answers_likelier(task, base, tmp_path):
+    settings = {"temperatures": (0.7, 1.0), "rounds": 2, "steps": 20, "samples": 8}
+    products = trained("b-star", Worked(task), base, tmp_path, learning_rate=RATE, step_end=r">>", **settings)
+    assert effect(products, "round 2: temperature") in (0.7, 1.0)
+    assert effect(products, "round 1: balance") > 0
+    assert solved(task, products.generator) > solved(task, base) + 0.05
+
+
+def test_a_tree_search_finds_answers_that_the_verifier_accepts(task, base, tmp_path):
+    """Out of the tokens of sixteen answers; each round says how many of its trees held a right one."""
+    settings = {"n": 16, "rounds": 1, "step_tokens": 6, "learning_rate": 1e-4, "step_end": r">>"}
+    products = trained("rest-mcts", Worked(task), base, tmp_path, **settings)
+    assert effect(products, "round 1: prompts with a right answer") > 0
+    prompts = task.prompts("train")
+    drawn = products.generator.answer(prompts, n=1, decoding=Decoding(max_tokens=TOKENS), seed=5)
+    scores = task.verify(prompts, [many[0] for many in drawn])
+    assert sum(score.value or 0.0 for score in scores) / len(scores) > solved(task, base) + 0.05

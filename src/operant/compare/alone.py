@@ -39,6 +39,8 @@ def run_alone(options: Options, row: Row, *, seed: int, out: Path, aside: Aside)
     Several processes work in the first one's folder; it alone writes to `out` and to trackers, and the others wait.
     """
     method = load(row.slug)
+    if "max_tokens" in row.settings:  # so long are the answers that the budget is made for
+        options = replace(options, max_tokens=row.settings["max_tokens"])
     with TemporaryDirectory() as scratch:
         run, log = gathered(Path(scratch))[0], Path(scratch) / "log"
         write_json(run / "run.json", {"options": options.to_json()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from operant.compare.asking import asking_flops
 from operant.compare.budget import Ceiling
 from operant.compare.options import Options
 from operant.conditioning.text import conditioned_rows
@@ -25,7 +26,10 @@ def has_weights(base: Any) -> bool:
 
 
 def ceiling_of(task: Any, base: Any, options: Options) -> Ceiling:
-    """What the task allows; else FLOPs of 3 epochs of dpo over the pairs, of sft over demonstrations or documents."""
+    """What the task allows; else FLOPs of 3 epochs of dpo over the pairs, of sft over demonstrations or documents.
+
+    Where there are questions alone, of 3 epochs of answers of the policy's own.
+    """
     labels = label_ceiling(task)
     if task.allowance:
         return allowed(task.allowance, labels, options)
@@ -38,6 +42,8 @@ def ceiling_of(task: Any, base: Any, options: Options) -> Ceiling:
         rows = pair_rows(base.tokenizer, pairs, max_length=options.max_length)
         return Ceiling(preference_ceiling(base.module, rows, epochs=EPOCHS), labels)
     texts = text_rows(task, base, options)
+    if not texts:
+        return Ceiling(EPOCHS * asking_flops(task, base, options), labels)
     groups = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
     return Ceiling(EPOCHS * sum(pass_flops(base.module, group) for group in groups), labels)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import torch
@@ -79,12 +80,12 @@ def _gathered(query: Tensor, key: Tensor, value: Tensor, documents: Sequence[Doc
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    found = [_attend(*piece, manner) for piece in _pieces(query, key, value, documents)]
+    found = [_in_line(_attend(*piece, manner)) for piece in _pieces(query, key, value, documents)]
     return torch.cat(found, 2).transpose(1, 2)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, manner: Manner) -> Tensor:
-    """[1, heads, queries, width] what the last `queries` of the keys' positions gather from them."""
+    """[rows, heads, queries, width] what the last `queries` of the keys' positions gather from them."""
     rows, columns = query.shape[2], key.shape[2]
     scale = query.shape[-1] ** -0.5 if manner.scaling is None else manner.scaling
     window = manner.sliding_window if (manner.sliding_window or columns) < columns else None
@@ -100,7 +101,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, manner: Manner) -> Tensor
 def _pieces(
     query: Tensor, key: Tensor, value: Tensor, documents: Sequence[Document]
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """(queries, keys, values) of everything that attends at once.
+    """(queries, keys, values) of everything that attends at once: answers of one length beside each other as rows.
 
     Tensors are split, not sliced: the gradient of a split is one concatenation.
     """
@@ -110,9 +111,30 @@ def _pieces(
         prompt = next(keys), next(values)
         if not one.answers:
             yield next(queries), *prompt
-        for _ in one.answers:
-            own = next(keys), next(values)
-            yield next(queries), torch.cat((prompt[0], own[0]), 2), torch.cat((prompt[1], own[1]), 2)
+        for count, _ in _alike(one.answers):
+            before = (part.expand(count, -1, -1, -1) for part in prompt)
+            own = (_rows(next(line), count) for line in (keys, values))
+            yield _rows(next(queries), count), *(torch.cat(two, 2) for two in zip(before, own, strict=True))
+
+
+def _alike(answers: Sequence[int]) -> list[tuple[int, int]]:
+    """(how many, their length) of the first answer, which goes with the prompt, and of runs of equally long ones."""
+    runs = [(1, answers[0])] if answers else []
+    for length, run in groupby(answers[1:]):
+        runs.append((len(list(run)), length))
+    return runs
+
+
+def _rows(line: Tensor, count: int) -> Tensor:
+    """[1, heads, count * tokens, width] as [count, heads, tokens, width]."""
+    if count == 1:
+        return line
+    return line.squeeze(0).unflatten(1, (count, -1)).transpose(0, 1)
+
+
+def _in_line(rows: Tensor) -> Tensor:
+    """The inverse of `_rows`."""
+    return rows if len(rows) == 1 else rows.transpose(0, 1).flatten(1, 2).unsqueeze(0)
 
 
 @lru_cache(maxsize=64)
@@ -120,9 +142,10 @@ def _lengths(documents: tuple[Document, ...]) -> tuple[list[int], list[int]]:
     """Of the pieces of the queries (a prompt goes with its first answer), and of those of keys and values."""
     asked, stored = [], []
     for one in documents:
-        first, *others = one.answers or (0,)
+        runs = [count * length for count, length in _alike(one.answers)]
+        first, *others = runs or (0,)
         asked += [one.prompt + first, *others]
-        stored += [one.prompt, *one.answers]
+        stored += [one.prompt, *runs]
     return asked, stored
 
 

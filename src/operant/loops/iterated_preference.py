@@ -25,7 +25,7 @@ from operant.errors import OperantError, require
 from operant.loops.policy_gradient import askable
 from operant.loops.rounds import RoundFit
 from operant.loops.student import Student, left
-from operant.meter import Cost, charge_cost, metered
+from operant.meter import Cost, charge_cost, spent
 from operant.models.text import Encoded
 from operant.schema import Answer, Bench, Pair, Prompt
 from operant.training.budgeted import Fit, Stage
@@ -135,15 +135,16 @@ def _made(
     """The round's pairs. The first process makes them, for a judge may not say the same twice; all are charged."""
     made: tuple[list[Pair], int, Cost] | None = None
     if place().first:
-        with metered() as cost:
-            count = affordable(bench, found.student, recipe, settings, asked, number, settings.sampling * allowance)
-            drawn = draw(bench, found.student.policy, settings, asked[:count], number)
-            pairs = list(recipe.pairs(Now(number, found.student, drawn)))
-        made = pairs, count, cost
+        before = spent()
+        count = affordable(bench, found.student, recipe, settings, asked, number, settings.sampling * allowance)
+        drawn = draw(bench, found.student.policy, settings, asked[:count], number)
+        pairs = list(recipe.pairs(Now(number, found.student, drawn)))
+        made = pairs, count, spent().minus(before)
     shared = gathered(made)[0]
     assert shared is not None
     pairs, count, cost = shared
-    charge_cost(cost)
+    if not place().first:
+        charge_cost(cost)
     found.prompts.append(count)
     return pairs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +14,8 @@ from operant.engine.recompute import recomputing
 from operant.models.weights import load_weights
 from operant.schema import Bench
 from operant.training.budgeted import Cost, Fit, Stage, is_half, schedule_for
-from operant.training.fit import fit
+from operant.training.fit import Loss, Schedule, fit
+from operant.training.onward import Span, fit_onward
 
 
 class Student:
@@ -24,13 +26,17 @@ class Student:
         self.bench, self.half = bench, is_half(base)
         self.policy: LanguageModel = base.trainable(seed=bench.seed)
         self.policy.module.eval()
-        self.ends: dict[int, Any] = {}  # steps done -> weights at the end of a fit
+        self.ends: dict[int, Path] = {}  # steps done -> weights at the end of a fit
+        self._moments: Path | None = None  # where the optimiser of a fit that goes on stands
 
     def fit(
         self, items: Sequence[Any], loss: Callable[[Any, Sequence[Any], Sequence[Any]], Tensor], settings: Fit,
-        cost: Cost, *, stage: Stage,
+        cost: Cost, *, stage: Stage, span: Span | None = None,
     ) -> None:  # fmt: skip
-        """Go on from where it stands, with a fresh optimiser; `loss` and `cost` as for `fit_policy`."""
+        """Go on from where it stands; `loss` and `cost` as for `fit_policy`.
+
+        With a fresh optimiser; with a `span`, as that part of one long fit, whose optimiser remembers.
+        """
         module = self.policy.module
 
         def bound(part: Sequence[Any], whole: Sequence[Any]) -> Tensor:
@@ -43,9 +49,21 @@ class Student:
             schedule = schedule_for(
                 self.bench, items, settings, price, seed=self.bench.seed, points=1, stage=stage
             )  # fmt: skip
-            fitted = fit(module, items, bound, schedule, self.bench.dir / stage.name, half=self.half)
+            end = self._fitted(items, bound, schedule, self.bench.dir / stage.name, span)
         module.eval()
-        self.ends[max(self.ends, default=0) + schedule.steps] = fitted.checkpoints[schedule.steps]
+        self.ends[max(self.ends, default=0) + schedule.steps] = end
+
+    def _fitted(
+        self, items: Sequence[Any], bound: Loss[Any], schedule: Schedule, where: Path, span: Span | None
+    ) -> Path:
+        """Where the weights stand at the end."""
+        module = self.policy.module
+        if span is None:
+            return fit(module, items, bound, schedule, where, half=self.half).checkpoints[schedule.steps]
+        onward = span._replace(before=self._moments)
+        end = fit_onward(module, items, bound, schedule, where, span=onward, half=self.half)
+        self._moments = end.parent
+        return end
 
     @contextmanager
     def as_after(self, fits: int) -> Iterator[LanguageModel]:

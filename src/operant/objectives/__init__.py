@@ -3,6 +3,7 @@
 likelihood  negative log-likelihood of an answer: its sum, its mean, its share of a batch's token mean
 preference  DPO, RPO, autoregressive rewards, DPO with masked tokens
 reward      Bradley-Terry, for reward models
+soft_preference  DPO on labels that are probabilities
 graded      Bradley-Terry weighted by the strength of a preference; squared error of ratings
 latent      KL of a Gaussian belief to its prior, and its annealing
 hidden_context  reward models that are distributions: normal, or over a few values

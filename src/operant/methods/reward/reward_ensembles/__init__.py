@@ -196,7 +196,7 @@ METHOD = Method(
             "reward-ensembles:optimise=reinforce,pretrain=1,finetune=1",
         ),
         search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
-        tiny={"learning_rate": 1e-3, "epochs": 3, "policy_rate": 1e-4, "policy_batch": 8},
+        tiny={"learning_rate": 1e-3, "epochs": 3, "policy_rate": 3e-4, "policy_batch": 8},
         differs=(
             "bodies of about 0.4M parameters from four pretraining seeds; the paper has T5 models and five seeds",
             "members are standardised on answers of the base, in addition to the centring penalty",

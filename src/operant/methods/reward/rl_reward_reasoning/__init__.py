@@ -157,8 +157,8 @@ METHOD = Method(
             "rl-reward-reasoning:shaping=orm",
         ),
         task="arithmetic",
-        search={"learning_rate": ("x1", "x0.3", "x3", "x0.1")},
-        tiny={"learning_rate": 1e-4, "batch_size": 8, "baseline": "group", "labels": "given", "prm_learning_rate": 3e-4,
+        search={"learning_rate": ("x1", "x0.5", "x2", "x4")},
+        tiny={"learning_rate": 3e-5, "batch_size": 8, "baseline": "group", "labels": "given", "prm_learning_rate": 3e-4,
               "kl": 0.0},
         differs=(
             "one model of about 1M parameters, whose process reward model is one of as many, fitted to the step labels "
@@ -167,6 +167,7 @@ METHOD = Method(
             "the last step has no process reward whatever is made of the others, so that a solution of one step is "
             "paid for its success alone",
             "an answer that was cut is wrong, and one that nobody could verify is left out",
+            "the base of arithmetic never writes useless steps by itself, so that a policy has to find them",
             "on small models answers to the same prompt are the baseline, instead of a critic that learns slowly there",
             "a process reward model is a Hugging Face token classifier; one behind an endpoint is not read",
         ),

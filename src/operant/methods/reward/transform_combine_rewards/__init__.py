@@ -251,7 +251,7 @@ METHOD = Method(
             "transform-combine-rewards:optimise=reinforce,transform=raw",
         ),
         needs=("bradley-terry",),
-        tiny={"reference_samples": 16, "reward_epochs": 1.5, "policy_rate": 1e-4, "policy_batch": 8},
+        tiny={"reference_samples": 16, "reward_epochs": 1.5, "policy_rate": 3e-4, "policy_batch": 8},
         differs=(
             "resamples base answers at a chosen KL; with optimise=reinforce a policy learns, without PPO's critic",
             "policies that learn from rewards transformed in different ways are compared along their curves, gold over "

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
+from operant.data.checked import Checked, Sizes, resized
 from operant.disk import answer_seed, content_hash
 from operant.domains.text.tasks.arithmetic.check import check, gold
 from operant.domains.text.tasks.arithmetic.generator import (
@@ -20,7 +21,6 @@ from operant.domains.text.tasks.arithmetic.generator import (
     program,
     solution,
 )
-from operant.domains.text.tasks.checked import Checked, Sizes, resized
 from operant.engine.policy import LanguageModel
 from operant.models.loading import PLAIN, Loading
 from operant.schema import Answer, Json, Judged, Metric, Pair, Prompt, Score, Split

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from operant.data.checked import resized
 from operant.disk import content_hash
 from operant.domains.text.induction import exact
-from operant.domains.text.tasks.checked import resized
 from operant.domains.text.tasks.forum.threads import STYLE
 from operant.domains.text.tasks.instructions import Instructions
 from operant.domains.text.tasks.instructions import Knobs as ItemKnobs

@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
+from operant.data.checked import Checked, Sizes, resized
 from operant.disk import answer_seed, content_hash
 from operant.domains.text.induction import exact
-from operant.domains.text.tasks.checked import Checked, Sizes, resized
 from operant.domains.text.tasks.instructions.generator import Item, Style, draw, wrong
 from operant.domains.text.tasks.instructions.wordings import INSTRUCTIONS, KINDS, framed
 from operant.engine.policy import LanguageModel

@@ -1,0 +1,1 @@
+"""Tasks of affect, one folder each."""

@@ -1,0 +1,1 @@
+"""Methods of affect: moods, characters, what they remember."""
