@@ -8,6 +8,7 @@ from operant.compare.bench import View
 from operant.compare.feedback import has_weights
 from operant.compare.tasks import embedded, represent, task_names
 from operant.domains.control.represent import Episode
+from operant.domains.music.notes import Piece
 from operant.errors import NotApplicable, OperantError, offered
 from operant.models.adapters import Lora
 from operant.models.loading import Loading
@@ -65,13 +66,15 @@ def written(made) -> bool:
 
 
 def strange(made, prompts) -> list[list[Answer]]:
-    """Answers that nobody expects: odd texts, formulas without a value, an agent that stays."""
+    """Answers that nobody expects: odd texts, formulas without a value, silence, an agent that stays."""
     if written(made):
         values = ("", "???", "the 1 2 3 . answer", "\x00", "a " * 200)
         return [[Answer(value=value)] * len(prompts) for value in values]
     if made.subject == "symbolic":
         values = ((0.0,), ("log", "neg", "exp", "x1"), ("div", 1.0, "sub", "x1", "x1"))
         return [[Answer(value=value)] * len(prompts) for value in values]
+    if made.subject == "music":
+        return [[Answer(value=Piece(notes=(), bars=bars))] * len(prompts) for bars in (0, 12)]
     return [[Answer(value=Episode(layout=one.content, path=(one.content.start,))) for one in prompts]]
 
 

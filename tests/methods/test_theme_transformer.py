@@ -109,8 +109,7 @@ def test_padding_of_themes_and_pieces_changes_nothing():
 def test_the_loss_is_the_cross_entropy_of_every_token_after_the_first(condition):
     made, own = net(condition=condition), row()
     if condition == "prefix":
-        ids = torch.tensor([[*own.theme, *own.ids]])
-        found = made(ids, torch.ones(1, ids.shape[1], ids.shape[1], dtype=torch.bool).tril())[:, len(own.theme) :]
+        found = prefixed(made, own)
     else:
         found = logits(made, own)
     each = -found[0, :-1].log_softmax(-1)[torch.arange(len(own.ids) - 1), list(own.ids[1:])]
@@ -128,14 +127,20 @@ def test_a_pass_costs_what_torch_counts(condition):
     assert cost.flops == pytest.approx(counted.get_total_flops(), rel=0.02)
 
 
-def test_kept_keys_give_what_the_whole_piece_gives():
-    made, own = net(), row()
-    following = Next(made, VOCABULARY, [own.theme], temperature=1.0, top_p=1.0)
-    whole = logits(made, own)[0].double().softmax(-1).detach().numpy()
+def prefixed(made, own):
+    ids = torch.tensor([[*own.theme, *own.ids]])
+    return made(ids, torch.ones(1, ids.shape[1], ids.shape[1], dtype=torch.bool).tril())[:, len(own.theme) :]
+
+
+@pytest.mark.parametrize("condition, whole", [("gated", logits), ("prefix", prefixed)])
+def test_kept_keys_give_what_the_whole_piece_gives(condition, whole):
+    made, own, beside = net(condition=condition), row(), row(PIECES[1])  # a longer or shorter theme beside it
+    following = Next(made, VOCABULARY, [own.theme, (*beside.theme, *beside.theme)], temperature=1.0, top_p=1.0)
+    wanted = whole(made, own)[0].double().softmax(-1).detach().numpy()
     for step in range(30):
-        chances = following([own.ids[:step]])[0]
+        chances = following([own.ids[:step], beside.ids[:step]])[0]
         if step:
-            assert chances == pytest.approx(whole[step - 1], abs=1e-5)
+            assert chances == pytest.approx(wanted[step - 1], abs=1e-5)
 
 
 def test_a_piece_that_has_ended_does_not_disturb_the_others():

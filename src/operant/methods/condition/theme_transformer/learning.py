@@ -9,13 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from operant.conditioning.gated_parallel import Keys
 from operant.domains.music.notes import Note, Piece, first_theme
 from operant.domains.music.tokens import Vocabulary, labels
 from operant.meter import charge
-from operant.methods.condition.theme_transformer.net import Net, PrefixTransformer, Theme, ThemeTransformer
+from operant.methods.condition.theme_transformer.net import Net, Past, PrefixTransformer, Theme, ThemeTransformer
 
 
 class Row(NamedTuple):
@@ -104,7 +103,7 @@ class Next:
     ):  # fmt: skip
         self.net, self.vocabulary, self.themes = net, vocabulary, themes
         self.temperature, self.top_p = temperature, top_p
-        self.past: dict[nn.Module, Keys] = {}
+        self.past: Past = {}
         self.step = 0
         with torch.no_grad():
             self.theme = theme_of(themes)
@@ -132,11 +131,19 @@ class Next:
         return made[:, -1]
 
     def _prefixed(self, pieces: Sequence[Sequence[int]]) -> Tensor:
-        both = [(*theme, *piece) for theme, piece in zip(self.themes, pieces, strict=True)]
-        ids = padded(both)
-        charge(forward_flops=_step_flops(self.net, len(pieces), ids.shape[1]), forward_tokens=len(pieces))
-        found = self.net(ids, causal(ids))
-        return torch.stack([found[at, len(one) - 1] for at, one in enumerate(both)])
+        """The same behind the theme, which is read first."""
+        ids = torch.tensor([[piece[min(self.step, len(piece)) - 1]] for piece in pieces])
+        lengths = torch.tensor([[len(theme)] for theme in self.themes])
+        assert isinstance(self.net, PrefixTransformer)
+        if self.step == 1:
+            read = causal(self.theme.ids) & self.theme.mask[:, None]
+            self.net(self.theme.ids, read, past=self.past)
+        behind = torch.ones(len(ids), self.step, dtype=torch.bool)
+        mask = torch.cat([self.theme.mask, behind], dim=1)[:, None]
+        charge(
+            forward_flops=_step_flops(self.net, len(pieces), int(lengths.max()) + self.step), forward_tokens=len(ids)
+        )
+        return self.net(ids, mask, places=lengths + self.step - 1, past=self.past)[:, -1]
 
 
 def _step_flops(net: Net, rows: int, step: int) -> float:

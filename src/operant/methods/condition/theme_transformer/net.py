@@ -31,6 +31,19 @@ class Theme(NamedTuple):
     mask: Tensor
 
 
+Past = dict[nn.Module, Keys]  # of every attention: what it has met so far
+
+
+def joined(past: Past | None, attention: nn.Module, fresh: Keys) -> Keys:
+    """Fresh keys behind those of earlier steps, and kept with them; without a past the fresh ones alone."""
+    if past is None:
+        return fresh
+    if attention in past:
+        fresh = Keys(*(torch.cat(pair, dim=2) for pair in zip(past[attention], fresh, strict=True)))
+    past[attention] = fresh
+    return fresh
+
+
 class Feed(nn.Module):
     """Two linear layers, the inner one four times as wide, GELU between them."""
 
@@ -49,9 +62,10 @@ class EncoderLayer(nn.Module):
         self.feed = Feed(shape.width, rng=rng)
         self.first, self.second = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Args: mask: [rows, 1 or steps, steps], True where a step may look."""
-        states = self.first(states + self.attention(states, self.attention.read(states), mask))
+    def forward(self, states: Tensor, mask: Tensor, *, past: Past | None = None) -> Tensor:
+        """Args: mask: [rows, 1 or steps, keys], True where a step may look. past: keys of earlier steps, joined."""
+        met = joined(past, self.attention, self.attention.read(states))
+        states = self.first(states + self.attention(states, met, mask))
         return self.second(states + self.feed(states))
 
 
@@ -68,7 +82,7 @@ class DecoderLayer(nn.Module):
     def forward(self, states: Tensor, around: Around) -> Tensor:
         placed = states + around.places
         added = self.both(
-            lambda own: own(placed, around.kept(own, placed), around.causal),
+            lambda own: own(placed, joined(around.past, own, own.read(placed)), around.causal),
             lambda cross: cross(states + around.heard, cross.read(around.memory), around.mask[:, None]),
             around.gate,
         )
@@ -79,18 +93,9 @@ class DecoderLayer(nn.Module):
 class Around:
     """What a decoder layer needs beside its states; with `past` keys of earlier steps are kept and joined."""
 
-    def __init__(self, memory: Tensor, mask: Tensor, *, past: dict[nn.Module, Keys] | None = None):
+    def __init__(self, memory: Tensor, mask: Tensor, *, past: Past | None = None):
         self.memory, self.mask, self.past = memory, mask, past
         self.places = self.heard = self.causal = self.gate = memory.new_empty(0)
-
-    def kept(self, own: Attention, placed: Tensor) -> Keys:
-        fresh = own.read(placed)
-        if self.past is None:
-            return fresh
-        if own in self.past:
-            fresh = Keys(*(torch.cat(pair, dim=2) for pair in zip(self.past[own], fresh, strict=True)))
-        self.past[own] = fresh
-        return fresh
 
 
 class ThemeTransformer(nn.Module):
@@ -118,7 +123,7 @@ class ThemeTransformer(nn.Module):
         return states
 
     def forward(
-        self, ids: Tensor, labels: Tensor, memory: Tensor, mask: Tensor, *, past: dict[nn.Module, Keys] | None = None,
+        self, ids: Tensor, labels: Tensor, memory: Tensor, mask: Tensor, *, past: Past | None = None,
         start: int = 0,
     ) -> Tensor:  # fmt: skip
         """Logits [rows, steps, tokens] of the token after each.
@@ -158,11 +163,17 @@ class PrefixTransformer(nn.Module):
         self.table: Tensor
         self.register_buffer("table", sinusoids(2 * shape.longest, shape.width), persistent=False)
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Logits [rows, steps, tokens]; mask [rows, steps, steps]."""
-        states = self.embedding(ids) + self.table[: ids.shape[1]]
+    def forward(self, ids: Tensor, mask: Tensor, *, places: Tensor | None = None, past: Past | None = None) -> Tensor:
+        """Logits [rows, steps, tokens].
+
+        Args:
+            mask: [rows, steps, keys].
+            places: [rows, steps] of the tokens; None: 0, 1, ...
+            past: keys of the steps before, joined with those of these.
+        """
+        states = self.embedding(ids) + self.table[torch.arange(ids.shape[1]) if places is None else places]
         for layer in self.layers:
-            states = layer(states, mask)
+            states = layer(states, mask, past=past)
         return self.out(states)
 
 
