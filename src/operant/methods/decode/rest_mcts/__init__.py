@@ -238,9 +238,9 @@ METHOD = Method(
             "the answer is the node of most value (pick=value); on small models one that has not ended is written to "
             "its end greedily (finish=True), out of the same tokens",
             "where an answer ends by itself is marked as an end, and nothing follows it",
-            "in the first value model's data a step other than the given solution's own counts as wrong, drawn from the "
-            "base in up to four attempts; tried on 1,000 problems the model told right from wrong beginnings of equal "
-            "length no better than chance, so that what the search gains it gains from writing greedily",
+            "a step other than the given solution's own counts as wrong in the first value model's data; up to four are "
+            "drawn from the base. On 1,000 problems that model told right beginnings from wrong ones of equal length "
+            "no better than chance",
             "the learning rate decays linearly",
         ),
     ),
