@@ -9,7 +9,7 @@ import torch
 
 import tiny
 from models.stub_server import Reply, stub
-from operant.errors import BadValue, NotApplicable
+from operant.errors import BadValue, NotApplicable, UnknownName
 from operant.loops.rounds import Kept, Learnt, Round
 from operant.meter import metered
 from operant.methods.prompt.directional_stimulus import Config, hint_loss, load, run
@@ -24,9 +24,11 @@ SMALL = {"max_tokens": 4, "answer_tokens": 4, "batch_size": 4, "group": 2, "aske
 
 
 def test_settings_without_sense_cannot_be_written():
-    for settings in ({"asked": 0}, {"kl": -1}, {"kl_target": 0}, {"imitate": 1}, {"sentences": "rude"}):
+    for settings in ({"asked": 0}, {"kl": -1}, {"kl_target": 0}, {"imitate": 1}):
         with pytest.raises(BadValue):
             Config(**settings)
+    with pytest.raises(UnknownName, match="rude"):
+        Config(sentences="rude")
 
 
 def learnt(advantages, *, gap=(0.0, 0.0)):

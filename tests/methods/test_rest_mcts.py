@@ -214,15 +214,18 @@ def test_the_critique_asks_in_words(monkeypatch):
 
 
 def flat(products):
-    return torch.cat([weight.flatten() for weight in products.generator.policy.module.parameters()])
+    """The policy, the value model, and what a search may take."""
+    nets = (products.generator.policy.module, products.own_reward.head)
+    weights = [weight.detach().flatten() for net in nets for weight in net.parameters()]
+    return torch.cat([*weights, torch.tensor([float(products.generator.tokens)])])
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"n": 2}, {"branch": 2}, {"explore": 5.0}, {"forward": 0}, {"alpha": 0.0}, {"temperature": 0.5}, {"rounds": 1},
-        {"mining": "answers"}, {"value_share": 0.6}, {"value_rate": 100.0}, {"step_tokens": 3}, {"steps": 1},
-        {"optimiser": "kept"}, {"max_tokens": 5}, {"step_end": "e"},
+        {"n": 2}, {"branch": 2}, {"forward": 0}, {"temperature": 0.5}, {"rounds": 1}, {"mining": "answers"},
+        {"value_share": 0.6}, {"value_rate": 100.0}, {"step_tokens": 3}, {"steps": 1}, {"optimiser": "kept"},
+        {"step_end": "e"}, {"value_epochs": 1},
     ],
 )  # fmt: skip
 def test_each_setting_of_training_has_an_effect(settings, tiny_bench):
@@ -235,8 +238,8 @@ def test_each_setting_of_training_has_an_effect(settings, tiny_bench):
 
 
 def test_the_search_hands_its_settings_on():
-    config = Config(branch=5, gate=0.8, pick="weighted")
-    assert config.growing == Growing(branch=5, gate=0.8, pick="weighted")
+    told = {"branch": 5, "gate": 0.8, "pick": "weighted", "explore": 0.4, "alpha": 0.1, "unseen": 0.8, "finish": True}
+    assert Config(**told).growing == Growing(**told)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from operant.models.text import Encoded
 from operant.objectives.likelihood import answer_nll_batch_mean
 
 
-def imitating(*, pad: int) -> Callable[[Any, Sequence[Encoded], Sequence[Encoded]], Tensor]:
+def imitating_loss(*, pad: int) -> Callable[[Any, Sequence[Encoded], Sequence[Encoded]], Tensor]:
     """(module, part, whole batch) -> [answers] whose mean over the batch is its negative log-likelihood per token."""
 
     def loss(module: Any, part: Sequence[Encoded], whole: Sequence[Encoded]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from operant.engine.processes import gathered, place
 from operant.errors import OperantError, require
-from operant.loops.imitation import imitating
+from operant.loops.imitation import imitating_loss
 from operant.loops.student import Student, left
 from operant.meter import Cost, charge_cost, spent
 from operant.models.text import Encoded
@@ -70,7 +70,7 @@ def sample_filter_fit(
         later = (rounds - 1 - number) * allowance
         span = Span(number / rounds, (number + 1) / rounds)
         student.fit(
-            rows, imitating(pad=student.policy.tokenizer.pad_token_id), _limited(settings, len(rows)), pass_flops,
+            rows, imitating_loss(pad=student.policy.tokenizer.pad_token_id), _limited(settings, len(rows)), pass_flops,
             stage=Stage(name=f"round-{number}", share=max(1e-9, 1 - later / left(bench))),
             span=span if settings.optimiser == "kept" else None,
         )  # fmt: skip

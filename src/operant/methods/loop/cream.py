@@ -18,7 +18,7 @@ from operant.card import Card, Claim, Method
 from operant.engine.logps import all_logps
 from operant.engine.policy import LanguageModel, loading_of
 from operant.errors import require
-from operant.loops.imitation import imitating
+from operant.loops.imitation import imitating_loss
 from operant.loops.iterated_preference import Drawn, Iterated, Now, Preferring, iterated_preference
 from operant.loops.student import Student
 from operant.models.text import encode
@@ -44,7 +44,9 @@ class Config(Iterated):
     # self-rewarding; the share of labels that the task's annotator confirms
     agreement: Literal["kendall", "spearman", "ends"] = "kendall"  # of two rankings; ends: on the best and the worst
     beta: float = 0.1
-    sft: float = 0.2  # share of the budget for imitating demonstrations first: the base ranks against what comes of it
+    sft: float = (
+        0.2  # share of the budget for imitating_loss demonstrations first: the base ranks against what comes of it
+    )
     faster: float = 5.0  # learning rate of that over the rounds'
     reference: str = ""  # with sft=0: the model that the base was tuned from, a directory or a name
     judged: bool = False  # rank by grades that the model gives in words, not by its likelihoods
@@ -142,7 +144,7 @@ def run(config: Config, bench: Bench) -> Products:
     if config.sft:
         settings = replace(config, learning_rate=config.learning_rate * config.faster, epochs=None)
         stage = Stage(name="sft", share=config.sft)
-        student.fit(demonstration_rows(bench), imitating(pad=pad), settings, pass_flops, stage=stage)
+        student.fit(demonstration_rows(bench), imitating_loss(pad=pad), settings, pass_flops, stage=stage)
     rankers = Rankers(config, bench)
 
     def loss(logps: PairLogps, labels: Tensor) -> Tensor:

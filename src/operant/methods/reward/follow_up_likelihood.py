@@ -20,12 +20,11 @@ from operant.card import Card, Claim, Method
 from operant.disk import answer_seed
 from operant.domains.text.tasks.reactions.readers import DISSATISFIED, SATISFIED
 from operant.engine.body import read_flops, size_of
-from operant.engine.logps import AnswerLogps, item_values
 from operant.engine.policy import LanguageModel, loading_of, open_model
 from operant.errors import NotApplicable, offered, require
+from operant.loops.imitation import imitating_loss
 from operant.loops.iterated_preference import Iterated, Now, Preferring, iterated_preference
 from operant.models.text import Encoded, encode_prompt
-from operant.objectives.likelihood import answer_nll_batch_mean
 from operant.objectives.preference import dpo_loss
 from operant.probes.findings import Probed
 from operant.rewards.best_worst import by_lot, mined
@@ -111,14 +110,7 @@ def fitted(config: Config, bench: Bench, turns: Turns) -> LanguageModel:
     texts = [(one.prompt, str(one.answer.value), said) for one, said in zip(told, follow_ups, strict=True)]
     rows = [one.row for one in placed(tokenizer, texts, turns)]
 
-    def loss(module: Any, part: Sequence[Encoded], whole: Sequence[Encoded]) -> Tensor:
-        tokens = sum(len(row.answer) for row in whole)
-
-        def of(_: Sequence[int], found: AnswerLogps) -> Tensor:
-            return answer_nll_batch_mean(*found, batch_tokens=tokens, batch_examples=len(whole))
-
-        return item_values(module, [[row] for row in part], of, pad=tokenizer.pad_token_id)
-
+    loss = imitating_loss(pad=tokenizer.pad_token_id)
     share = 1.0 if config.pairs == "none" else config.fitting
     settings = PolicyFit(learning_rate=config.scorer_rate, batch_size=config.batch_size, points=0)
     return fit_policy(bench, rows, loss, settings, pass_flops, stage=Stage(name="scorer", share=share))

@@ -238,9 +238,10 @@ METHOD = Method(
             "the answer is the node of most value (pick=value); on small models one that has not ended is written to "
             "its end greedily (finish=True), out of the same tokens",
             "where an answer ends by itself is marked as an end, and nothing follows it",
-            "in the first value model's data a step other than the given solution's own counts as wrong, drawn from the "
-            "base in up to four attempts; tried on 1,000 problems the model told right from wrong beginnings of equal "
-            "length no better than chance, so that what the search gains it gains from writing greedily",
+            "up to four steps are drawn behind each right beginning of a given solution, and one that is not the "
+            "solution's own counts as wrong in the first value model's data",
+            "on 1,000 problems the first value model told right beginnings from wrong ones of equal length no better "
+            "than chance",
             "the learning rate decays linearly",
         ),
     ),

@@ -21,7 +21,7 @@ from operant.engine.rollouts import Asked, rollout_flops
 from operant.engine.step_scores import step_read_flops
 from operant.errors import OperantError, require
 from operant.loops.given import given_solutions
-from operant.loops.imitation import imitating
+from operant.loops.imitation import imitating_loss
 from operant.loops.policy_gradient import askable
 from operant.loops.rounds import RoundFit
 from operant.loops.sample_filter_fit import Filtered, Turn, sample_filter_fit
@@ -56,7 +56,7 @@ class Config(Filtered):
     prm_share: float = 0.15  # of the budget, for labels of steps and for fitting that model
     prm_rate: float = 1.0  # its learning rate over the policy's
     prompts: int = 64  # training prompts whose steps are tried out (prm=rollouts)
-    sft: float = 0.2  # share of the budget for imitating given solutions first, where there are any
+    sft: float = 0.2  # share of the budget for imitating_loss given solutions first, where there are any
     step_end: str = STEP_END  # regular expression
     rounds: int = 9
     batch_size: int = 128
@@ -213,7 +213,7 @@ def run(config: Config, bench: Bench) -> Products:
         rows = [row for row in rows if len(row.prompt) + len(row.answer) <= bench.max_length]
         settings = Fit(learning_rate=config.learning_rate, batch_size=config.batch_size, recompute=config.recompute)
         student.fit(
-            rows, imitating(pad=bench.base.tokenizer.pad_token_id), settings, pass_flops,
+            rows, imitating_loss(pad=bench.base.tokenizer.pad_token_id), settings, pass_flops,
             stage=Stage(name="sft", share=config.sft),
         )  # fmt: skip
     sample_filter_fit(bench, sampling, config, student=student, least=sampling.least(student.policy))

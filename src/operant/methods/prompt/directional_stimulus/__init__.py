@@ -160,19 +160,19 @@ METHOD = Method(
         search={"learning_rate": ("x1", "x0.5", "x2", "x4")},
         tiny={
             "stimuli": "triggers",
-            "sentences": "emotional",
+            "sentences": "EP01|EP02|EP03|EP04",
             "metric": "verifier",
             "place": "instruction",
             "sft_rate": 3e-3,
             "imitate": 0.5,
             "group": 4,
             "asked": 1,
-            "learning_rate": 1e-4,
+            "learning_rate": 2e-4,
             "answer_tokens": 6,
         },
         differs=(
-            "on the embedded task a hint is one of eleven sentences, of which the base was taught that one helps; the "
-            "policy is a copy of the base, not Flan-T5",
+            "on the embedded task a hint is one of four sentences, of which one was planted to help and one to hurt; "
+            "the policy is a copy of the base, not Flan-T5",
             "plain PPO without a critic: a hint is compared with the other hints to its prompt. No learnt action mask "
             "(NLPO), and no top-k while hints are drawn",
             "rewards of single keywords count for the hint as a whole, not from their separator on",

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from torch import Tensor
-
-from operant.engine.logps import AnswerLogps, item_values
 from operant.engine.policy import LanguageModel
 from operant.errors import NotApplicable, OperantError, require
+from operant.loops.imitation import imitating_loss
 from operant.meter import spent
 from operant.methods.prompt.directional_stimulus.asking import Asking, Settings, weights
-from operant.models.text import Encoded, encode
-from operant.objectives.likelihood import answer_nll_batch_mean
+from operant.models.text import encode
 from operant.prompting.edits import parts_of
 from operant.prompting.hints import TRIGGERS, keywords
 from operant.prompting.stimuli import ELEVEN, EMOTIONAL
@@ -25,11 +22,16 @@ from operant.training.pairs import pass_flops
 SENTENCES = {"reasoning": TRIGGERS, "emotional": tuple(EMOTIONAL.text(name) for name in ELEVEN)}
 
 
+def sentences(name: str) -> tuple[str, ...]:
+    """A list of ours by its name, or emotional stimuli by their ids."""
+    return SENTENCES[name] if name in SENTENCES else tuple(EMOTIONAL.text(one) for one in name.split("|"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Imitating(Settings):
     """And how the policy comes to write hints at all."""
 
-    sentences: str = "reasoning"  # that are tried as triggers; or "emotional"
+    sentences: str = "reasoning"  # that are tried as triggers; or "emotional", or ids as EP02|EP04
     stage: Literal["rl", "sft"] = "rl"  # sft: imitation of pseudo-hints alone
     imitate: float = 0.2  # share of the budget for imitation
     sft_rate: float = 2e-5
@@ -37,7 +39,7 @@ class Imitating(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 < self.imitate < 1, "imitate", self.imitate, "between 0 and 1, a share of the budget")
-        require(self.sentences in SENTENCES, "sentences", self.sentences, f"one of {', '.join(SENTENCES)}")
+        sentences(self.sentences)  # which refuses unknown names
 
 
 def pseudo_hints(config: Imitating, bench: Bench, asking: Asking) -> list[tuple[Prompt, str]]:
@@ -74,12 +76,12 @@ def tried(config: Imitating, bench: Bench, asking: Asking, prompts: Sequence[Pro
         if spent().flops - before > room:
             break
         some = prompts[start : start + 8]
-        for sentence in SENTENCES[config.sentences]:
+        for sentence in sentences(config.sentences):
             values = trying.worth(some, [sentence] * len(some))
             found += [(one, sentence) for one, value in zip(some, values, strict=True) if (value or 0) > 0.5]
     if not found:
         raise OperantError(
-            f"none of {len(SENTENCES[config.sentences])} sentences led to a right answer; nothing to imitate"
+            f"none of {len(sentences(config.sentences))} sentences led to a right answer; nothing to imitate"
         )
     assert asking is not None
     return found
@@ -94,14 +96,7 @@ def imitating(
     kept = [row for row in texts if len(row.prompt) + len(row.answer) <= bench.max_length]
     require(kept, "pseudo-hints", f"{len(texts)} longer than max-length", f"some of at most {bench.max_length} tokens")
 
-    def loss(module: Any, part: Sequence[Encoded], whole: Sequence[Encoded]) -> Tensor:
-        count = sum(len(row.answer) for row in whole)
-
-        def of(_: Sequence[int], found: AnswerLogps) -> Tensor:
-            return answer_nll_batch_mean(*found, batch_tokens=count, batch_examples=len(whole))
-
-        return item_values(module, [[row] for row in part], of, pad=tokenizer.pad_token_id)
-
-    share = 1.0 if config.stage == "sft" else config.imitate
+    loss = imitating_loss(pad=tokenizer.pad_token_id)
+    share = 0.9 if config.stage == "sft" else config.imitate  # the rest compares hints afterwards
     settings = PolicyFit(learning_rate=config.sft_rate, points=0)
     return fit_policy(bench, kept, loss, settings, pass_flops, stage=Stage(name="imitate", share=share, start=start))
