@@ -9,7 +9,7 @@ from torch.testing import assert_close
 import tiny
 from operant.engine.logps import all_logps, answer_logps
 from operant.errors import OperantError
-from operant.loops.imitation import imitating
+from operant.loops.imitation import imitating_loss
 from operant.loops.student import Student, left, share_of
 from operant.meter import metered
 from operant.training.budgeted import Fit, Stage
@@ -29,7 +29,7 @@ def taught(tiny_bench):
     student = Student(tiny_bench(epochs=30))
     rows, seen = demonstration_rows(student.bench), [flat(student.policy.module)]
     for name in ("one", "two"):
-        student.fit(rows, imitating(pad=0), SETTINGS, pass_flops, stage=Stage(name=name, share=0.3))
+        student.fit(rows, imitating_loss(pad=0), SETTINGS, pass_flops, stage=Stage(name=name, share=0.3))
         seen.append(flat(student.policy.module))
     return student, seen
 
@@ -75,7 +75,7 @@ def test_shares_of_what_is_left(tiny_bench):
 
 def test_imitation_is_the_likelihood_per_token_of_the_batch():
     rows, module = demonstration_rows_of_the_task()[:3], tiny.base().module
-    values = imitating(pad=0)(module, rows[:2], rows)
+    values = imitating_loss(pad=0)(module, rows[:2], rows)
     found = answer_logps(module, rows[:2], pad=0)
     tokens = sum(len(row.answer) for row in rows)
     assert_close(values, -found.sums * len(rows) / tokens)

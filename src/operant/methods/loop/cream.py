@@ -45,7 +45,7 @@ class Config(Iterated):
     agreement: Literal["kendall", "spearman", "ends"] = "kendall"  # of two rankings; ends: on the best and the worst
     beta: float = 0.1
     sft: float = (
-        0.2  # share of the budget for imitating_loss demonstrations first: the base ranks against what comes of it
+        0.2  # share of the budget for imitating demonstrations first: the base ranks against what comes of it
     )
     faster: float = 5.0  # learning rate of that over the rounds'
     reference: str = ""  # with sft=0: the model that the base was tuned from, a directory or a name
