@@ -44,9 +44,7 @@ class Config(Iterated):
     # self-rewarding; the share of labels that the task's annotator confirms
     agreement: Literal["kendall", "spearman", "ends"] = "kendall"  # of two rankings; ends: on the best and the worst
     beta: float = 0.1
-    sft: float = (
-        0.2  # share of the budget for imitating demonstrations first: the base ranks against what comes of it
-    )
+    sft: float = 0.2  # share of the budget for imitating demonstrations first: the base ranks against what comes of it
     faster: float = 5.0  # learning rate of that over the rounds'
     reference: str = ""  # with sft=0: the model that the base was tuned from, a directory or a name
     judged: bool = False  # rank by grades that the model gives in words, not by its likelihoods
