@@ -56,7 +56,7 @@ class Config(Filtered):
     prm_share: float = 0.15  # of the budget, for labels of steps and for fitting that model
     prm_rate: float = 1.0  # its learning rate over the policy's
     prompts: int = 64  # training prompts whose steps are tried out (prm=rollouts)
-    sft: float = 0.2  # share of the budget for imitating_loss given solutions first, where there are any
+    sft: float = 0.2  # share of the budget for imitating given solutions first, where there are any
     step_end: str = STEP_END  # regular expression
     rounds: int = 9
     batch_size: int = 128
