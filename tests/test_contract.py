@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, get_args, get_origin, get_type_hints
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import pytest
+import torch
 
 import tiny
 from operant.card import Card, parse_row
@@ -15,7 +19,7 @@ from operant.compare.tasks import embedded
 from operant.compare.tuning import grid
 from operant.disk import read_json, write_json
 from operant.errors import NotApplicable, UnknownName
-from operant.meter import Cost, metered
+from operant.meter import Cost
 from operant.methods import HERE, card, load, slugs, sources
 from operant.schema import Products
 
@@ -40,6 +44,7 @@ def choices(slug: str) -> list[tuple[str, object]]:
     return found
 
 
+FOLDER = TemporaryDirectory()
 CHOICES = [(slug, name, value) for slug in slugs() for name, value in choices(slug)]
 
 
@@ -99,9 +104,28 @@ def test_tuning_starts_from_the_default_and_every_point_is_valid(slug):
         dataclasses.replace(default, **point)
 
 
+class First(NamedTuple):
+    """What several tests look at of one run."""
+
+    products: Products
+    cost: Cost
+    share: float  # of the budget
+    base_kept: bool  # whether the base's weights are what they were
+
+
+@cache
+def first(slug: str) -> First:
+    stands, folder = tiny.stage(slug), Path(FOLDER.name) / slug
+    module = stands.base.module if has_weights(stands.base) else torch.nn.Module()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    products, cost = tiny.run(slug, folder)
+    kept = all((value == before[name]).all() for name, value in module.state_dict().items())
+    return First(products, cost, tiny.bench(folder, slug=slug).budget.share(cost), bool(kept))
+
+
 @pytest.mark.parametrize("slug", slugs())
 def test_the_same_seed_gives_the_same_result_and_the_disk_keeps_it(slug, tiny_run, tmp_path):
-    products, cost = tiny_run(slug)
+    products, cost = first(slug)[:2]
     again, cost_again = tiny_run(slug)
     loaded = through_disk(slug, products, tmp_path)  # saved before anything was asked of it
     found = tiny.grade(products, slug=slug)
@@ -135,20 +159,14 @@ def through_disk(slug: str, products: Products, directory, **settings) -> Produc
 
 
 @pytest.mark.parametrize("slug", slugs())
-def test_the_budget_is_kept(slug, tiny_bench):
+def test_the_budget_is_kept(slug):
     # Batches are drawn at random and padded to their longest, so so few of them may cost a tenth more than planned.
-    bench = tiny_bench(slug=slug)
-    with metered() as cost:
-        load(slug).run(tiny.config(slug), bench)
-    assert bench.budget.share(cost) < 1.1
+    assert first(slug).share < 1.1
 
 
-@pytest.mark.parametrize("slug", [slug for slug in slugs() if has_weights(tiny.stage(slug).base)])
-def test_the_base_is_left_as_it_was(slug, tiny_run):
-    module = tiny.stage(slug).base.module
-    before = {name: value.clone() for name, value in module.state_dict().items()}
-    tiny_run(slug)
-    assert all((value == before[name]).all() for name, value in module.state_dict().items())
+@pytest.mark.parametrize("slug", slugs())
+def test_the_base_is_left_as_it_was(slug):
+    assert first(slug).base_kept
 
 
 @pytest.mark.parametrize("slug, name, value", CHOICES)

@@ -10,7 +10,6 @@ import torch
 
 MARKS = [
     pytest.mark.skipif(find_spec("trl") is None, reason="trl is not installed; it is part of operant[dev]"),
-    pytest.mark.xdist_group("trl"),
     # TRL 1.16 still reads the old name of this setting.
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
 ]

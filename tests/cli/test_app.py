@@ -8,6 +8,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from operant.cli import main
 from operant.cli.app import app
 from operant.cli.compare import with_base
 from operant.cli.settings import read_settings
@@ -62,10 +63,18 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
         (["answer", "hi"], "--run"),
     ],
 )
-def test_bad_input_ends_with_status_2_and_the_way_out(args, told):
-    ended = run(*args)
-    assert ended.returncode == 2, ended.stderr
-    assert told in ended.stderr and "Traceback" not in ended.stderr
+def test_bad_input_ends_with_status_2_and_the_way_out(args, told, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["operant", *args])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert told in said and "Traceback" not in said
+
+
+def test_the_command_ends_as_main_does():
+    ended = run("compare", "--task", "review")
+    assert (ended.returncode, "did you mean 'reviews'" in ended.stderr) == (2, True)
 
 
 def test_unknown_key_in_yaml_names_file_key_and_nearest(tmp_path):

@@ -16,8 +16,6 @@ from operant.compare.main import compare
 from operant.disk import read_json, write_json
 from operant.errors import OperantError
 
-pytestmark = pytest.mark.xdist_group("compare")  # one unbroken run serves them all
-
 
 def repeatable(run: Path) -> dict:
     report = read_json(run / "report.json")
@@ -93,16 +91,16 @@ def test_no_key_from_the_environment_is_written(finished):
     assert all(SECRET.encode() not in path.read_bytes() for path in finished.rglob("*") if path.is_file())
 
 
-def test_killed_at_ten_points_it_ends_as_an_unbroken_run(finished, tmp_path):
-    """Five kills of the parent at random moments, five inside a write of whichever process makes it."""
+def test_killed_at_six_points_it_ends_as_an_unbroken_run(finished, tmp_path):
+    """Three kills of the parent at random moments, three inside a write of whichever process makes it."""
     rng, out = random.Random(7), tmp_path / "run"
     broken = 0
-    for kill in range(10):
+    for kill in range(6):
         if kill % 2:
             broken += drive(out, BREAK_AT_WRITE=str(rng.randint(1, 4))).returncode != 0
         else:
-            broken += killed_after(out, rng.uniform(3.0, 12.0))
-    assert broken >= 5  # a run that had already ended cannot be broken again
+            broken += killed_after(out, rng.uniform(3.0, 9.0))
+    assert broken >= 3  # a run that had already ended cannot be broken again
     ended = drive(out)
     assert ended.returncode == 0, ended.stderr
     assert repeatable(out) == repeatable(finished)

@@ -20,7 +20,6 @@ from operant.models.weights import weights
 from operant.training.fit import Schedule, own_parts, parts_of
 from training.sharded_cases import CASES, LONG, killed, language_model, made, pairs, train
 
-pytestmark = pytest.mark.xdist_group("sharded")
 ROUNDED = ("bfloat16",)  # other parts of a batch are rounded otherwise
 
 
