@@ -310,4 +310,5 @@ def test_the_example_method_passes_the_contract(example, tiny_run, tmp_path):
     test_contract.test_settings_are_frozen_named_and_closed(slug)
     test_contract.test_tuning_starts_from_the_default_and_every_point_is_valid(slug)
     test_contract.test_the_same_seed_gives_the_same_result_and_the_disk_keeps_it(slug, tiny_run, tmp_path)
-    test_contract.test_the_base_is_left_as_it_was(slug, tiny_run)
+    test_contract.test_the_budget_is_kept(slug)
+    test_contract.test_the_base_is_left_as_it_was(slug)
