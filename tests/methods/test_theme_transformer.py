@@ -15,7 +15,7 @@ from operant.domains.music.tasks.melody.task import Knobs, Melodies
 from operant.domains.music.tokens import Vocabulary, labels
 from operant.errors import BadValue, OperantError
 from operant.meter import metered
-from operant.methods.condition.theme_transformer import Composer, Config
+from operant.methods.condition.theme_transformer import Config, composer
 from operant.methods.condition.theme_transformer.learning import (
     Next,
     nucleus,
@@ -162,7 +162,7 @@ def test_nucleus_by_hand():
 
 def test_a_written_piece_begins_with_a_region_and_has_its_bars():
     prompts = Melodies(knobs=Knobs(test=3)).prompts("test")
-    drawn = Composer(net(), VOCABULARY, config()).answer(prompts, n=2, decoding=Decoding(), seed=0)
+    drawn = composer(net(), VOCABULARY, config()).answer(prompts, n=2, decoding=Decoding(), seed=0)
     for piece in (answer.value for many in drawn for answer in many if answer.finish == "stop"):
         assert piece.bars == 12
         assert piece.themes[0].first == 0

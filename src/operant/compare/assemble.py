@@ -62,8 +62,8 @@ def assemble(run: Path, options: Options, rows: Sequence[Row], task: Task) -> di
 
 
 def use_of(run: Path, rows: Sequence[Row], best: str, task: Task) -> str:
-    """The command that answers with the winner; where prompts are no text, the call."""
-    if task.subject == "text":
+    """The command that answers with the winner; where no language model answers, the call."""
+    if not task.allowance:
         return f'operant answer --run {run} --row "{best}" "your prompt"'
     key = next((row.key for row in rows if row.name == best), best)
     return f'operant.compare.products.load_generator(Path("{run}/models/{key}-0")).answer(prompts, ...)'

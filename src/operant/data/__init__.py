@@ -36,4 +36,7 @@ ways         which kind can become which, step by step
 layouts_out  records as rows of a layout that others read
 write        rows into a file or a dataset folder
 rewrite      a file's records made into what another layout holds, and written
+represented  answers of any subject as plain values, drawn and counted
+without      a task's side that has no feedback of some kind
+modelless    generators whose answers no language model writes
 """

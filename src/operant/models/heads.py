@@ -15,20 +15,29 @@ from operant.models.text import Encoded
 
 def new_reward_head(module: Any, tokenizer: Any, *, rng: torch.Generator) -> Any:
     """A sequence classifier with one label on a copy of `module`'s body; the head starts small and random."""
+    refused = "no sequence classifier in transformers; it cannot carry a reward head"
+    return classifier_on(AutoModelForSequenceClassification, module, tokenizer, rng=rng, refused=refused)
+
+
+def classifier_on(kind: Any, module: Any, tokenizer: Any, *, rng: torch.Generator, refused: str) -> Any:
+    """A classifier of transformers' `kind` with one label on a copy of `module`'s body.
+
+    Args: refused: what a model has that this kind does not know, for the error.
+    """
     config = type(module.config).from_dict(module.config.to_dict())
-    config.num_labels = 1
-    config.pad_token_id = tokenizer.pad_token_id
+    config.num_labels, config.pad_token_id = 1, tokenizer.pad_token_id
     try:
         with torch.random.fork_rng(devices=[]):  # transformers initialises from the global generator
-            head = AutoModelForSequenceClassification.from_config(config)
+            head = kind.from_config(config)
     except ValueError:
-        raise OperantError(
-            f"{type(module).__name__} has no sequence classifier in transformers; it cannot carry a reward head"
-        ) from None
+        raise OperantError(f"{type(module).__name__} has {refused}") from None
     body = {name: value.clone() for name, value in body_of(module).state_dict().items()}
     body_of(head).load_state_dict(body)
     with torch.no_grad():
-        score_layer(head).weight.normal_(0.0, 1.0 / (config.hidden_size + 1) ** 0.5, generator=rng)
+        layer = score_layer(head)
+        layer.weight.normal_(0.0, 1.0 / (layer.weight.shape[1] + 1) ** 0.5, generator=rng)
+        if layer.bias is not None:
+            layer.bias.zero_()
     return head.to(dtype=next(module.parameters()).dtype).eval()
 
 

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from operant.domains.music.chance import Chance
+from operant.domains.music.chance import at_random
 from operant.domains.music.compose import Style, compose
 from operant.domains.music.metrics import best_match, edits, matches, measured, returns, variety
 from operant.domains.music.midi import _delta, melody_of, read, written
@@ -225,8 +225,8 @@ def test_properties_by_hand():
 
 def test_the_base_writes_legal_pieces_of_the_bars_that_are_asked_for():
     prompts = [Prompt(id=str(at), content=THEME, columns={"bars": 3}) for at in range(4)]
-    drawn = Chance(VOCABULARY).answer(prompts, n=2, decoding=Decoding(), seed=0)
+    drawn = at_random(VOCABULARY).answer(prompts, n=2, decoding=Decoding(), seed=0)
     for piece in (answer.value for many in drawn for answer in many):
         assert piece.bars == 3
-    alone = Chance(VOCABULARY).answer(prompts[2:3], n=2, decoding=Decoding(), seed=0)
+    alone = at_random(VOCABULARY).answer(prompts[2:3], n=2, decoding=Decoding(), seed=0)
     assert alone[0] == drawn[2]

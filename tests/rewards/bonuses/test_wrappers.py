@@ -87,3 +87,18 @@ def test_observations_that_are_no_arrays_are_refused():
     env.observation_space = gymnasium.spaces.Dict({"place": Discrete(4)})
     with pytest.raises(OperantError, match="FlattenObservation"):
         episodic_elliptical(env, same)
+
+
+class Push(Walk):
+    """The same line under actions of two numbers."""
+
+    action_space = Box(-1.0, 1.0, (2,))
+
+    def step(self, action):
+        return super().step(int(action[0] > 0))
+
+
+def test_actions_may_be_vectors():
+    env = global_count(Push())
+    env.reset()
+    assert env.step(np.array([-1.0, 0.5]))[1] == 1.0

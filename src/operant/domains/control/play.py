@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operant.data.modelless import WithoutModel
 from operant.disk import answer_seed
 from operant.domains.control.grid import ACTIONS, Floats, Grids
 from operant.domains.control.layout import Cell, Layout
 from operant.domains.control.represent import Episode
-from operant.errors import NotApplicable, UnknownName
-from operant.schema import KL, Answer, Decoding, Point, Prompt
+from operant.errors import UnknownName
+from operant.schema import Answer, Decoding, Prompt
 
 Chances = Callable[[Floats], Floats]  # observations [agents, size] to probabilities [agents, actions]
 
@@ -24,7 +24,7 @@ def uniform(observations: Floats) -> Floats:
     return np.full((len(observations), ACTIONS), 1.0 / ACTIONS, dtype=np.float32)
 
 
-class Players:
+class Players(WithoutModel):
     """A generator of episodes: one agent for each world that a prompt may name.
 
     Args:
@@ -32,16 +32,10 @@ class Players:
         store: writes what the agents need to be loaded again into a folder.
     """
 
+    what = "episodes of agents"
+
     def __init__(self, agents: Mapping[str, Chances], *, store: Callable[[Path], None] | None = None):
         self.agents, self._store = dict(agents), store
-
-    @property
-    def module(self) -> Any:
-        raise NotApplicable("an agent in a grid is no language model; this method needs one")
-
-    @property
-    def tokenizer(self) -> Any:
-        raise NotApplicable("an agent in a grid has no tokenizer")
 
     def answer(self, prompts: Sequence[Prompt], *, n: int, decoding: Decoding, seed: int) -> list[list[Answer]]:
         """n episodes per prompt. At temperature 1 actions are drawn, at 0 the likeliest is taken; max_tokens is for
@@ -65,18 +59,6 @@ class Players:
         if world not in self.agents:
             raise UnknownName("world of this agent", world, self.agents)
         return self.agents[world]
-
-    def logps(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[tuple[float, ...]] | None:
-        """An episode has no tokens."""
-        assert len(prompts) == len(answers)
-        return None
-
-    def kl(self, base: Any, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> KL:
-        assert base is not None and len(prompts) == len(answers)
-        return KL(values=None, kind="none", why="episodes of agents have no base distribution to stay near")
-
-    def points(self) -> list[Point]:
-        return []
 
     def save(self, directory: Path) -> None:
         if self._store is not None:

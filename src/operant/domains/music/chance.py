@@ -1,48 +1,46 @@
-"""The base of music: legal tokens at random. And the doors that generators of pieces share."""
+"""Pieces written token by token, each legal; at random that is the base of music."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from operant.data.modelless import WithoutModel
 from operant.disk import answer_seed
 from operant.domains.music.tokens import BAR, START, Vocabulary
-from operant.errors import NotApplicable
-from operant.schema import KL, Answer, Decoding, Point, Prompt
+from operant.schema import Answer, Decoding, Prompt
 
 MOST = 512  # tokens of a piece
 
 Chances = Callable[[Sequence[Sequence[int]]], NDArray[np.float64]]  # pieces so far -> [pieces, ids], of the next token
+Ready = Callable[[Sequence[Prompt], Decoding], Chances]  # for these prompts, one piece each
 
 
-class Writer:
-    """Writes pieces token by token, each legal, until the bars that a prompt asks for are full."""
+class Writer(WithoutModel):
+    """Writes pieces token by token, each legal, until the bars that a prompt asks for are full.
 
-    def __init__(self, vocabulary: Vocabulary, *, most: int = MOST):
-        self.vocabulary, self.most = vocabulary, most
+    Args:
+        ready: what comes next.
+        most: tokens of a piece.
+        store: writes what is needed to load it again into a folder.
+    """
 
-    @property
-    def module(self) -> Any:
-        raise NotApplicable("pieces are not written by a language model of text; this method needs one")
+    what = "pieces"
 
-    @property
-    def tokenizer(self) -> Any:
-        raise NotApplicable("pieces have no tokenizer of text")
-
-    def chances(self, prompts: Sequence[Prompt], decoding: Decoding) -> Chances:
-        """What comes next for these prompts, one piece each."""
-        raise NotImplementedError
+    def __init__(
+        self, vocabulary: Vocabulary, ready: Ready, *, most: int = MOST, store: Callable[[Path], None] | None = None
+    ):
+        self.vocabulary, self.most, self._ready, self._store = vocabulary, most, ready, store
 
     def answer(self, prompts: Sequence[Prompt], *, n: int, decoding: Decoding, seed: int) -> list[list[Answer]]:
         """n pieces per prompt, each with random numbers of its own; max_tokens is for texts."""
         asked = [prompt for prompt in prompts for _ in range(n)]
         draws = [np.random.default_rng(answer_seed(seed, prompt.id, j)).random(self.most)
                  for prompt in prompts for j in range(n)]  # fmt: skip
-        written = self._written(asked, self.chances(asked, decoding), np.array(draws))
+        written = self._written(asked, self._ready(asked, decoding), np.array(draws))
         flat = [
             Answer(value=self.vocabulary.decode(ids), finish="stop" if whole else "length") for ids, whole in written
         ]
@@ -73,27 +71,13 @@ class Writer:
         ids.append(min(token, len(weights) - 1))
         return "open"
 
-    def logps(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[tuple[float, ...]] | None:
-        assert len(prompts) == len(answers)
-        return None
-
-    def kl(self, base: Any, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> KL:
-        assert base is not None and len(prompts) == len(answers)
-        return KL(values=None, kind="none", why="the base of music writes at random; nothing has to stay near it")
-
-    def points(self) -> list[Point]:
-        return []
-
     def save(self, directory: Path) -> None:
-        """Nothing is kept."""
-        assert directory.is_dir()
+        if self._store is not None:
+            self._store(directory)
 
 
-class Chance(Writer):
-    """Every kind of token as likely, and within a kind every legal token."""
-
-    def chances(self, prompts: Sequence[Prompt], decoding: Decoding) -> Chances:
-        assert len(prompts) and decoding is not None
-        kinds = np.array(self.vocabulary.kinds)
-        weights = 1.0 / np.array([(kinds == kind).sum() for kind in kinds])
-        return lambda pieces: np.tile(weights, (len(pieces), 1))
+def at_random(vocabulary: Vocabulary) -> Writer:
+    """Every kind of token as likely, and within a kind every legal token: the writer that has learnt nothing."""
+    kinds = np.array(vocabulary.kinds)
+    weights = 1.0 / np.array([(kinds == kind).sum() for kind in kinds])
+    return Writer(vocabulary, lambda *_: lambda pieces: np.tile(weights, (len(pieces), 1)))

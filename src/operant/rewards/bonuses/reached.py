@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ class Reached(NamedTuple):
     """What a step led to. Of an episode that ended, its last state, not the first of the next one."""
 
     before: Floats  # [envs, size], observations
-    actions: NDArray[np.int64]  # [envs]
+    actions: NDArray[Any]  # [envs] numbers of actions; behind wrappers [envs, parts], whatever they are
     after: Floats  # [envs, size]
     ended: NDArray[np.bool_]  # [envs]
     cells: NDArray[np.int64]  # [envs, 2], where the agent is; what positions are counted by

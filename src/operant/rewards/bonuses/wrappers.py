@@ -75,7 +75,9 @@ class _Paid:
     ) -> tuple[NDArray[np.float64], dict[str, Any]]:
         """Rewards [envs] with all bonuses, and `info` with the parts."""
         cells = np.asarray(info.get("cell", np.zeros((self.num, 0))), dtype=np.int64).reshape(self.num, -1)
-        ours = self.bonus(Reached(self._before, np.asarray(actions).reshape(self.num), self._rows(after), ended, cells))
+        ours = self.bonus(
+            Reached(self._before, np.asarray(actions).reshape(self.num, -1), self._rows(after), ended, cells)
+        )
         below = info.get("bonus")
         joined = ours if below is None else ours * below if self.combine == "mult" else ours + below
         plain = np.asarray(info.get("task_reward", rewards), dtype=np.float64).reshape(self.num)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -58,29 +58,20 @@ class Config(Fit):
         return (PrefixTransformer if self.condition == "prefix" else ThemeTransformer)(shape, seed=seed)
 
 
-class Composer(Writer):
-    """Writes pieces for themes."""
+def composer(net: Net, vocabulary: Vocabulary, config: Config) -> Writer:
+    """Writes pieces for themes, at the method's own temperature times that of the decoding."""
 
-    def __init__(self, net: Net, vocabulary: Vocabulary, config: Config):
-        super().__init__(vocabulary, most=config.longest)
-        self.net, self.config = net, config
+    def ready(prompts: Sequence[Prompt], decoding: Decoding) -> Chances:
+        themes = [vocabulary.encode_theme(prompt.content) for prompt in prompts]
+        themes = [checked_theme(vocabulary, theme, longest=config.longest) for theme in themes]
+        temperature = config.temperature * decoding.temperature
+        return Next(net, vocabulary, themes, temperature=temperature, top_p=config.top_p)
 
-    def chances(self, prompts: Sequence[Prompt], decoding: Decoding) -> Chances:
-        """At the method's own temperature, times that of the decoding."""
-        themes = [self._theme(prompt) for prompt in prompts]
-        temperature = self.config.temperature * decoding.temperature
-        return Next(self.net, self.vocabulary, themes, temperature=temperature, top_p=self.config.top_p)
+    def store(directory: Path) -> None:
+        write_json(directory / "vocabulary.json", asdict(vocabulary))
+        save_file(net.state_dict(), directory / "net.safetensors")
 
-    def _theme(self, prompt: Prompt) -> list[int]:
-        return checked_theme(self.vocabulary, self.vocabulary.encode_theme(prompt.content), longest=self.config.longest)
-
-    def save(self, directory: Path) -> None:
-        write_json(directory / "vocabulary.json", vars_of(self.vocabulary))
-        save_file(self.net.state_dict(), directory / "net.safetensors")
-
-
-def vars_of(vocabulary: Vocabulary) -> dict[str, int]:
-    return {"low": vocabulary.low, "high": vocabulary.high, "longest": vocabulary.longest}
+    return Writer(vocabulary, ready, most=config.longest, store=store)
 
 
 def run(config: Config, bench: Bench) -> Products:
@@ -90,7 +81,7 @@ def run(config: Config, bench: Bench) -> Products:
     net = config.net(vocabulary, seed=answer_seed(bench.seed, "net") % 2**31)
     rows = [row for piece in pieces for row in shifted(config, vocabulary, piece, bench.seed)]
     learn(net, rows, config, bench)
-    return Products(generator=Composer(net, vocabulary, config))
+    return Products(generator=composer(net, vocabulary, config))
 
 
 def shifted(config: Config, vocabulary: Vocabulary, piece: Piece, seed: int) -> list[Row]:
@@ -119,7 +110,7 @@ def load(config: Config, directory: Path, base: Policy) -> Products:
     net = config.net(vocabulary, seed=0)
     weights: Any = load_file(directory / "generator" / "net.safetensors")
     net.load_state_dict(weights)
-    return Products(generator=Composer(net, vocabulary, config))
+    return Products(generator=composer(net, vocabulary, config))
 
 
 METHOD = Method(

@@ -16,6 +16,8 @@ from operant.domains.music.tokens import Vocabulary, labels
 from operant.meter import charge
 from operant.methods.condition.theme_transformer.net import Net, Past, PrefixTransformer, Theme, ThemeTransformer
 
+HEARD = (".both.cross.key.", ".both.cross.value.")  # weights that meet the theme, whatever the piece
+
 
 class Row(NamedTuple):
     """A piece to learn from."""
@@ -83,8 +85,7 @@ def pass_flops(net: Net, rows: Sequence[Row]) -> float:
     shape, themed = net.shape, isinstance(net, ThemeTransformer)
     products = {name: one.numel() for name, one in net.named_parameters() if one.dim() > 1}
     weights = sum(count for name, count in products.items() if "embedding" not in name)
-    heard = (".both.cross.key.", ".both.cross.value.")  # of the theme, whatever the piece
-    reading = sum(n for name, n in products.items() if name.startswith("encoder") or any(one in name for one in heard))
+    reading = sum(n for name, n in products.items() if name.startswith("encoder") or any(one in name for one in HEARD))
     wide = max(len(row.ids) + (0 if themed else len(row.theme)) for row in rows)
     theme = max(len(row.theme) for row in rows)
     layers = len(shape.exclusive) + (0 if themed else shape.encoder_layers)
@@ -108,6 +109,8 @@ class Next:
         with torch.no_grad():
             self.theme = theme_of(themes)
             self.memory = net.read(self.theme) if isinstance(net, ThemeTransformer) else None
+        read = [Row(tuple(theme), (), ()) for theme in themes]
+        charge(forward_flops=pass_flops(net, read) / 3, forward_tokens=self.theme.ids.numel())
 
     @torch.no_grad()
     def __call__(self, pieces: Sequence[Sequence[int]]) -> NDArray[np.float64]:
@@ -147,8 +150,9 @@ class Next:
 
 
 def _step_flops(net: Net, rows: int, step: int) -> float:
-    """Of one token behind kept keys: what a sampler has to pay, whether or not it keeps them."""
-    weights = sum(one.numel() for name, one in net.named_parameters() if not name.startswith(("embedding", "encoder")))
+    """Of one token behind kept keys."""
+    apart = ("embedding", "encoder", *HEARD)
+    weights = sum(one.numel() for name, one in net.named_parameters() if not any(part in name for part in apart))
     return rows * (2.0 * weights + 4.0 * net.shape.width * step * len(net.shape.exclusive))
 
 

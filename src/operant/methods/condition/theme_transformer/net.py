@@ -55,6 +55,13 @@ class Feed(nn.Module):
         return self.outer(F.gelu(self.inner(states)))
 
 
+def embedding(shape: Shape, *, rng: torch.Generator) -> nn.Embedding:
+    made = nn.Embedding(shape.tokens, shape.width, padding_idx=0)
+    with torch.no_grad():
+        made.weight.normal_(generator=rng)
+    return made
+
+
 class EncoderLayer(nn.Module):
     def __init__(self, shape: Shape, *, rng: torch.Generator):
         super().__init__()
@@ -83,7 +90,7 @@ class DecoderLayer(nn.Module):
         placed = states + around.places
         added = self.both(
             lambda own: own(placed, joined(around.past, own, own.read(placed)), around.causal),
-            lambda cross: cross(states + around.heard, cross.read(around.memory), around.mask[:, None]),
+            lambda cross: cross(states + around.heard, around.theme(cross), around.mask[:, None]),
             around.gate,
         )
         states = self.first(states + added)
@@ -97,6 +104,14 @@ class Around:
         self.memory, self.mask, self.past = memory, mask, past
         self.places = self.heard = self.causal = self.gate = memory.new_empty(0)
 
+    def theme(self, cross: Attention) -> Keys:
+        """Keys of the theme, which do not change while a piece is written."""
+        if self.past is None:
+            return cross.read(self.memory)
+        if cross not in self.past:
+            self.past[cross] = cross.read(self.memory)
+        return self.past[cross]
+
 
 class ThemeTransformer(nn.Module):
     """Source: Shih et al. 2022, arXiv:2111.04093, sec. 4; post-norm, GELU, one table of sinusoids, as released."""
@@ -106,9 +121,7 @@ class ThemeTransformer(nn.Module):
     def __init__(self, shape: Shape, *, seed: int):
         super().__init__()
         self.shape, rng = shape, torch.Generator().manual_seed(seed)
-        self.embedding = nn.Embedding(shape.tokens, shape.width, padding_idx=0)
-        with torch.no_grad():
-            self.embedding.weight.normal_(generator=rng)
+        self.embedding = embedding(shape, rng=rng)
         self.encoder = nn.ModuleList(EncoderLayer(shape, rng=rng) for _ in range(shape.encoder_layers))
         self.decoder = nn.ModuleList(DecoderLayer(shape, exclusive=one, rng=rng) for one in shape.exclusive)
         self.out = xavier(shape.width, shape.tokens, rng=rng)
@@ -154,9 +167,7 @@ class PrefixTransformer(nn.Module):
     def __init__(self, shape: Shape, *, seed: int):
         super().__init__()
         self.shape, rng = shape, torch.Generator().manual_seed(seed)
-        self.embedding = nn.Embedding(shape.tokens, shape.width, padding_idx=0)
-        with torch.no_grad():
-            self.embedding.weight.normal_(generator=rng)
+        self.embedding = embedding(shape, rng=rng)
         layers = shape.encoder_layers + len(shape.exclusive)
         self.layers = nn.ModuleList(EncoderLayer(shape, rng=rng) for _ in range(layers))
         self.out = xavier(shape.width, shape.tokens, rng=rng)

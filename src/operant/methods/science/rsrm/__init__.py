@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from operant.card import Card, Claim, Method
+from operant.data.modelless import WithoutModel
 from operant.disk import answer_seed, read_json, write_json
-from operant.domains.symbolic.constant import Searching
 from operant.domains.symbolic.exact import to_sympy
 from operant.domains.symbolic.expression import OPERATORS, PLACEHOLDER, Points, Tokens
 from operant.domains.symbolic.samples import Samples
@@ -151,8 +151,10 @@ class Search:
         return sorted(met.items(), key=lambda one: one[1].error)[:KEPT]
 
 
-class Searcher(Searching):
+class Searcher(WithoutModel):
     """Answers samples with formulas; every answer is a search of its own, of as many evaluations."""
+
+    what = "formulas"
 
     def __init__(self, config: Config, evaluations: int):
         self.config, self.evaluations = config, evaluations

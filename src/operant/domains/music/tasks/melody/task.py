@@ -10,7 +10,7 @@ from typing import Any
 
 from operant.data.without import WithoutFeedback
 from operant.disk import content_hash
-from operant.domains.music.chance import Chance
+from operant.domains.music.chance import Writer, at_random
 from operant.domains.music.compose import Style, compose
 from operant.domains.music.metrics import LATE, METRICS, measured, returns
 from operant.domains.music.notes import STEPS, Piece, first_theme
@@ -70,10 +70,10 @@ class Melodies(WithoutFeedback):
         ]
         return {metric.name: [Score(value=one[metric.name]) for one in found] for metric in METRICS}
 
-    def base(self, loading: Loading = PLAIN) -> Chance:
+    def base(self, loading: Loading = PLAIN) -> Writer:
         """Legal tokens at random; it has no weights to load."""
         assert loading is not None
-        return Chance(Vocabulary())
+        return at_random(Vocabulary())
 
     def identity(self) -> Json:
         return {"task": self.name, "knobs": asdict(self.knobs)}
