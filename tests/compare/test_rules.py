@@ -10,9 +10,9 @@ from operant.compare.bench import View, no_cycle
 from operant.compare.budget import BudgetExceeded, Ceiling
 from operant.compare.options import Options
 from operant.compare.rows import Row, config_json, config_of, parse_rows
-from operant.compare.tasks import embedded
+from operant.compare.tasks import answer_tokens, embedded
 from operant.compare.tuning import grid
-from operant.compare.verify import LONGER, judge, verdict_of
+from operant.compare.verify import judge, verdict_of
 from operant.domains.text.tasks.reviews import Knobs, Reviews
 from operant.errors import OperantError
 from operant.meter import charge, metered
@@ -181,9 +181,12 @@ def test_a_judge_that_likes_odd_lengths_is_doubted(words, doubted):
     assert "gamed" not in _distrust(exact)
 
 
-def test_right_answers_of_arithmetic_fit_what_verification_draws():
+def test_right_answers_of_arithmetic_fit_what_is_drawn():
     # with 24 tokens no problem of three steps or more could be answered
     tokenizer, longest = embedded("arithmetic", seed=0).base().tokenizer, 0
     for pair in embedded("arithmetic", seed=0, pairs=300).pairs("train"):
         longest = max(longest, len(encode_answer(tokenizer, pair.chosen)))
-    assert 24 < longest <= LONGER["arithmetic"]
+    assert 24 < longest <= answer_tokens("arithmetic")
+    assert answer_tokens("reviews") == Options(methods=("base",), model="m", data="d").answer_tokens == 24
+    asked = Options(methods=("base",), task="arithmetic", max_tokens=7)
+    assert (asked.answer_tokens, replace(asked, max_tokens=None).answer_tokens) == (7, answer_tokens("arithmetic"))

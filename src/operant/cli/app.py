@@ -36,7 +36,7 @@ def compare(
     seeds: Annotated[int | None, _flag("seeds 0..N-1 [5]")] = None,
     limit: Annotated[int | None, _flag("feedback rows, before the split")] = None,
     prompts: Annotated[int | None, _flag("test prompts")] = None,
-    max_tokens: Annotated[int | None, _flag("tokens of an answer [24]")] = None,
+    max_tokens: Annotated[int | None, _flag("tokens of an answer [24; what the task's own answers take]")] = None,
     max_length: Annotated[int | None, _flag("tokens of prompt and answer together [512]")] = None,
     best_of: Annotated[int | None, _flag("samples of methods that choose among samples [their own: 16 or 128]")] = None,
     points: Annotated[int | None, _flag("checkpoints on a curve [3]")] = None,
@@ -128,7 +128,7 @@ def answer(
     model: Annotated[str | None, _flag("a model directory, or what `operant train` wrote, instead of --run")] = None,
     seed: int = 0,
     n: Annotated[int, _flag("answers per prompt", "-n")] = 1,
-    max_tokens: Annotated[int, _flag("tokens of an answer")] = 24,
+    max_tokens: Annotated[int | None, _flag("tokens of an answer [as the run; 24]")] = None,
     temperature: float = 1.0,
     chat: Annotated[bool, typer.Option("--chat", help="prompts are messages: use the model's chat template")] = False,
 ) -> None:

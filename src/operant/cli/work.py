@@ -16,6 +16,7 @@ from operant.compare.options import Options
 from operant.compare.products import load_generator
 from operant.compare.rows import parse_rows
 from operant.compare.scorers import score_records, scorer_from
+from operant.compare.tasks import ANSWER_TOKENS
 from operant.data.layouts import parse_columns
 from operant.data.load import load as load_file
 from operant.disk import content_hash, read_json
@@ -41,11 +42,13 @@ def run_train(flags: dict[str, Any], *, seed: int, out: Path, aside: Aside) -> N
 
 def run_answer(
     prompts: list[str] | None, *, run: Path | None, row: str, model: str | None, seed: int, n: int,
-    max_tokens: int, temperature: float, chat: bool,
+    max_tokens: int | None, temperature: float, chat: bool,
 ) -> None:  # fmt: skip
     """Print one answer a line."""
     torch.set_num_threads(1)
     generator = _generator(run, row, model, seed)
+    if max_tokens is None:
+        max_tokens = ANSWER_TOKENS if run is None else _options(run).answer_tokens
     texts = prompts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     contents = [({"role": "user", "content": text},) if chat else text for text in texts]
     asked = [Prompt(id=content_hash(text), content=content) for text, content in zip(texts, contents, strict=True)]
@@ -57,7 +60,7 @@ def run_answer(
 
 def _generator(run: Path | None, row: str, model: str | None, seed: int) -> Generator:
     if run is not None:
-        options = Options.from_json(read_json(_there(run / "run.json"))["options"])
+        options = _options(run)
         names = {one.name: one for one in parse_rows(options)}
         if row not in names:
             raise UnknownName(f"row of {run}", row, names)
@@ -70,6 +73,10 @@ def _generator(run: Path | None, row: str, model: str | None, seed: int) -> Gene
     if (Path(model) / "product.json").is_file():
         return load_generator(Path(model))
     return LanguageModel.load(model)
+
+
+def _options(run: Path) -> Options:
+    return Options.from_json(read_json(_there(run / "run.json"))["options"])
 
 
 def _there(path: Path) -> Path:

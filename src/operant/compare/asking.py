@@ -15,9 +15,9 @@ ANSWERS = 8  # to each question
 def asking_flops(task: Any, base: Any, options: Options) -> float:
     """FLOPs of drawing 8 answers to every training question and learning from them once, none of them ending early."""
     asked = [Asked(prompt, encode_prompt(base.tokenizer, prompt)) for prompt in task.prompts("train")]
-    rows = [Encoded(one.ids, (0,) * options.max_tokens) for one in asked for _ in range(ANSWERS)]
+    rows = [Encoded(one.ids, (0,) * options.answer_tokens) for one in asked for _ in range(ANSWERS)]
     if not asked:
         return 0.0
-    drawing = sum(rollout_flops(base.module, [one], n=ANSWERS, max_tokens=options.max_tokens) for one in asked)
+    drawing = sum(rollout_flops(base.module, [one], n=ANSWERS, max_tokens=options.answer_tokens) for one in asked)
     groups = [rows[start : start + ANSWERS] for start in range(0, len(rows), ANSWERS)]
     return drawing + sum(pass_flops(base.module, group) for group in groups)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import operant
-from operant.compare.tasks import task_names
+from operant.compare.tasks import ANSWER_TOKENS, answer_tokens, task_names
 from operant.disk import content_hash
 from operant.errors import OperantError, UnknownName, require
 from operant.models.adapters import Lora
@@ -37,7 +37,7 @@ class Options:
     seeds: int = 5
     limit: int | None = None  # feedback rows, before the split
     prompts: int | None = None  # test prompts
-    max_tokens: int = 24
+    max_tokens: int | None = None  # of an answer; None: the task's own number
     max_length: int = 512  # tokens of prompt and answer together
     best_of: int | None = None  # samples of methods that choose among samples; None: each method's own
     points: int = 3
@@ -53,10 +53,12 @@ class Options:
             raise OperantError(f"--scorer grades a file of yours; task {self.task} has its own gold")
         _ = self.loading  # which refuses wrong settings
         require(self.methods, "methods", "nothing", "at least one method; see `operant methods`")
-        for name in ("seeds", "max_tokens", "points", "trials"):
+        for name in ("seeds", "points", "trials"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        require(self.answer_tokens >= 1, "max_tokens", self.answer_tokens, "at least 1")
         require(self.best_of is None or self.best_of >= 2, "best_of", self.best_of, "at least 2")
-        require(self.max_length > self.max_tokens, "max_length", self.max_length, f"above max_tokens {self.max_tokens}")
+        above = f"above max_tokens {self.answer_tokens}"
+        require(self.max_length > self.answer_tokens, "max_length", self.max_length, above)
         require(self.prompts is None or self.prompts >= 2, "prompts", self.prompts, "at least 2")
         require(self.limit is None or self.limit >= 20, "limit", self.limit, "at least 20 rows")
         require(self.budget is None or self.budget > 0, "budget", self.budget, "above 0 FLOPs")
@@ -67,6 +69,13 @@ class Options:
     @classmethod
     def from_json(cls, values: dict) -> Options:
         return cls(**{**values, "methods": tuple(values["methods"])})
+
+    @property
+    def answer_tokens(self) -> int:
+        """The most tokens of an answer: as asked for, or what the task's own answers take."""
+        if self.max_tokens is not None:
+            return self.max_tokens
+        return ANSWER_TOKENS if self.task is None else answer_tokens(self.task)
 
     @property
     def loading(self) -> Loading:

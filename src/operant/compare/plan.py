@@ -25,18 +25,18 @@ def plan_lines(options: Options, *, workers: int | None) -> list[str]:
     prompts = len(task.prompts("test"))
     drawn = prompts * options.seeds * (len(rows) * (1 + options.points) + 3 * options.pool)
     cells = f"cells: {len(rows)} rows x {options.seeds} seeds = {len(rows) * options.seeds}"
-    answers = f"test answers, curves included: about {drawn:,} of at most {options.max_tokens} tokens"
+    answers = f"test answers, curves included: about {drawn:,} of at most {options.answer_tokens} tokens"
     if task.allowance:
         return [cells, f"ceiling of one run: {ceiling_of(task, base, options)}", f"test answers: about {drawn:,}"]
     if not has_weights(base):
-        return [cells, answers, f"endpoint: about {drawn:,} requests and {drawn * options.max_tokens:,} sampled tokens "
-                "at most, prompts not counted; its price is not known here"]  # fmt: skip
+        sampled = f"about {drawn:,} requests and {drawn * options.answer_tokens:,} sampled tokens at most"
+        return [cells, answers, f"endpoint: {sampled}, prompts not counted; its price is not known here"]
     ceiling = ceiling_of(task, base, options)
     asked = [encode_prompt(base.tokenizer, prompt) for prompt in task.prompts("test")]
-    length = max(map(len, asked), default=0) + options.max_tokens
+    length = max(map(len, asked), default=0) + options.answer_tokens
     trained = sum(bool(card(row.slug).search) for row in rows)
     tuned = 1 + (0.25 * options.trials if options.trials > 1 else 0)
-    one = forward_flops(base.module, tokens=length, attended=length**2, head_rows=options.max_tokens)
+    one = forward_flops(base.module, tokens=length, attended=length**2, head_rows=options.answer_tokens)
     flops = options.seeds * trained * tuned * ceiling.flops + drawn * one
     cores = workers or os.cpu_count() or 1
     weights = sum(weight.numel() * 4 for weight in base.module.parameters())

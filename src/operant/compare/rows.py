@@ -50,7 +50,8 @@ def config_of(method: Method, row: Row, options: Options, *, small: bool, chosen
     known = {field.name: field.default for field in dataclasses.fields(method.config)}
     values = dict(method.card.tiny) if small else {}
     values |= {name: options.best_of for name in SAMPLES if name in known and options.best_of}
-    values |= {name: getattr(options, name) for name in ("points", "max_tokens") if name in known}
+    drawn = {"points": options.points, "max_tokens": options.answer_tokens}
+    values |= {name: value for name, value in drawn.items() if name in known}
     if options.lora and "learning_rate" in known:
         rate = values.get("learning_rate", getattr(method.config, "learning_rate", None))
         values |= {"learning_rate": rate * LORA_RATE} if rate else {}

@@ -53,7 +53,7 @@ class Setup:
 
     @property
     def decoding(self) -> Decoding:
-        return Decoding(max_tokens=self.options.max_tokens)
+        return Decoding(max_tokens=self.options.answer_tokens)
 
     def bench(self, row: Row, directory: Path, *, share: float = 1.0) -> Workbench:
         """What one run of a method receives; `share` of the ceiling's FLOPs."""

@@ -12,6 +12,7 @@ from operant.data.represented import Represent
 from operant.errors import UnknownName
 
 DOMAINS = Path(operant.__file__).parent / "domains"
+ANSWER_TOKENS = 24  # where a task names no number of its own
 
 
 @lru_cache(maxsize=1)
@@ -36,6 +37,11 @@ def represent(subject: str) -> Represent:
 def subject_of(name: str) -> str:
     """The subject whose task this is, from folder names alone."""
     return _modules()[name].split(".")[2]
+
+
+def answer_tokens(name: str) -> int:
+    """The most tokens that an answer to this task is given, unless a comparison says otherwise."""
+    return getattr(import_module(_modules()[name]), "ANSWER_TOKENS", ANSWER_TOKENS)
 
 
 def embedded(name: str, *, seed: int, pairs: int | None = None, test_prompts: int | None = None) -> Any:

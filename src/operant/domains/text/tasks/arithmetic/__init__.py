@@ -7,5 +7,6 @@ check: ground truth of an answer    task: prompts, feedback, base
 from operant.domains.text.tasks.arithmetic.task import Arithmetic, Knobs
 
 TASK = Arithmetic
+ANSWER_TOKENS = 56  # five steps take up to 49
 
-__all__ = ["TASK", "Arithmetic", "Knobs"]
+__all__ = ["ANSWER_TOKENS", "TASK", "Arithmetic", "Knobs"]
