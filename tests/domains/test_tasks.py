@@ -9,6 +9,7 @@ from operant.compare.feedback import has_weights
 from operant.compare.tasks import embedded, represent, task_names
 from operant.domains.control.represent import Episode
 from operant.domains.music.notes import Piece
+from operant.domains.vision.represent import Picture
 from operant.errors import NotApplicable, OperantError, offered
 from operant.models.adapters import Lora
 from operant.models.loading import Loading
@@ -75,6 +76,8 @@ def strange(made, prompts) -> list[list[Answer]]:
         return [[Answer(value=value)] * len(prompts) for value in values]
     if made.subject == "music":
         return [[Answer(value=Piece(notes=(), bars=bars))] * len(prompts) for bars in (0, 12)]
+    if made.subject == "vision":
+        return [[Answer(value=Picture(bytes([level]) * 3072))] * len(prompts) for level in (0, 250)]
     return [[Answer(value=Episode(layout=one.content, path=(one.content.start,))) for one in prompts]]
 
 

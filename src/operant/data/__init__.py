@@ -36,7 +36,9 @@ ways         which kind can become which, step by step
 layouts_out  records as rows of a layout that others read
 write        rows into a file or a dataset folder
 rewrite      a file's records made into what another layout holds, and written
+trees        the tree that an answer was searched in, kept and drawn
 represented  answers of any subject as plain values, drawn and counted
 without      a task's side that has no feedback of some kind
+demonstrated a task whose feedback is answers that are right by construction
 modelless    generators whose answers no language model writes
 """

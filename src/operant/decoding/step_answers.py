@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from operant.decoding.step_search import Budget, Growing, Solved, StepSearch, Value, conclusion
+from operant.data.trees import Tree
+from operant.decoding.kept_tree import kept_tree
+from operant.decoding.step_search import Budget, Growing, Grown, Place, Solved, StepSearch, Value, conclusion
 from operant.disk import answer_seed, write_json
 from operant.engine.policy import LanguageModel
 from operant.schema import KL, Answer, Decoding, Point, Prompt, Scorer
 
+SHOWN = 40  # places of a tree that a report draws
 How = Literal["mcts", "best-of-n", "majority"]
 
 
@@ -45,10 +48,21 @@ class Searching:
         if self.search == "mcts":
             budget = budget._replace(spare=self.spare if self.growing.finish else 0)
             made = StepSearch(self.policy, self.value, self.growing, budget, solved=self.solved)
-            return [one.answer for one in made.grow(prompts, seed=seed)]
+            return [replace(one.answer, trace=self._kept(made, one)) for one in made.grow(prompts, seed=seed)]
         pools = drawn_within(self.policy, prompts, budget, seed=seed)
         choose = self._best if self.search == "best-of-n" else self._voted
         return [choose(prompt, many) for prompt, many in zip(prompts, pools, strict=True)]
+
+    def _kept(self, made: StepSearch, grown: Grown) -> Tree:
+        """The tree as far as it is shown. The way to the answer is what the answer begins with."""
+        whole = grown.answer.tokens or ()
+
+        def told(node: Place) -> tuple[str, bool]:
+            text = node.item
+            before = node.parent.item.tokens if node.parent is not None else ()
+            return made.words(text.tokens[len(before) :]), whole[: len(text.tokens)] == text.tokens
+
+        return kept_tree(grown.root, told, most=SHOWN)
 
     def _best(self, prompt: Prompt, answers: Sequence[Answer]) -> Answer:
         values = self.value([prompt] * len(answers), answers)

@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from operant.decoding.search import Node, Select, best, mean_backup, search, upper_confidence
 from operant.disk import answer_seed, content_hash
 from operant.engine.policy import LanguageModel, as_answer
-from operant.engine.sampler import Sampled, sample
+from operant.engine.prefixes import Prefixes, sample_onward
+from operant.engine.sampler import Sampled
 from operant.errors import require
 from operant.models.steps import STEP_END, separator, step_texts
 from operant.models.text import decode, encode_prompt, stop_ids
@@ -103,6 +104,7 @@ class StepSearch:
         self.stops = stop_ids(policy.module, policy.tokenizer)
         self.closing = self.stops | closing_ids(policy.tokenizer, how.step_end)
         self.descend: Select[Text] = upper_confidence(how.explore, unseen=how.unseen)
+        self.read_so_far = Prefixes(policy.module, pad=policy.tokenizer.pad_token_id)
         self.used: Counter[str] = Counter()
         self.found: dict[int, Place] = {}
 
@@ -126,10 +128,8 @@ class StepSearch:
             return found
         asked = [(str(place), (*texts[place].ids, *texts[place].tokens)) for place in open_]
         most = self.budget.max_tokens - min(len(texts[place].tokens) for place in open_)
-        drawn = sample(
-            self.policy.module, asked, n=1, decoding=Decoding(max_tokens=most, temperature=0.0), stops=self.stops,
-            seed=self.seed, pad=self.tokenizer.pad_token_id,
-        )  # fmt: skip
+        decoding = Decoding(max_tokens=most, temperature=0.0)
+        drawn = sample_onward(self.read_so_far, asked, n=1, decoding=decoding, seed=self.seed, stops=self.stops)
         for place, (rest,) in zip(open_, drawn, strict=True):
             found[place] = self._longer(texts[place], rest)
             self.used[texts[place].prompt.id] += len(found[place].tokens) - len(texts[place].tokens)
@@ -183,7 +183,7 @@ class StepSearch:
                 self.used[texts[place].prompt.id] += sum(len(one.tokens) for one in kept)
                 bad[place] = 0
                 for one in kept:
-                    words = decode(self.tokenizer, one.tokens).strip()
+                    words = self.words(one.tokens)
                     before = decode(self.tokenizer, texts[place].tokens)
                     if len(words) < LEAST or words in before:
                         bad[place] += 1
@@ -200,10 +200,10 @@ class StepSearch:
             (f"{one.prompt.id}/{content_hash(list(one.tokens))}", (*one.ids, *one.tokens)) for one in texts
         ]  # fmt: skip
         decoding = Decoding(max_tokens=self.how.step_tokens, temperature=self.how.temperature)
-        return sample(
-            self.policy.module, asked, n=count, decoding=decoding, stops=frozenset(self.closing),
-            seed=answer_seed(self.seed, "step", self.turn, attempt), pad=self.tokenizer.pad_token_id,
-        )  # fmt: skip
+        seed = answer_seed(self.seed, "step", self.turn, attempt)
+        return sample_onward(
+            self.read_so_far, asked, n=count, decoding=decoding, seed=seed, stops=frozenset(self.closing)
+        )
 
     def evaluate(self, nodes: Sequence[Place]) -> list[float]:
         """Each step's value; of the best one of each parent mixed with what trying it out says, as its first visit."""
@@ -240,6 +240,9 @@ class StepSearch:
     def _values(self, texts: Sequence[Text]) -> list[float]:
         told = self.value([one.prompt for one in texts], [self.read(one) for one in texts]) if texts else []
         return [min(1.0, max(0.0, one)) for one in told]
+
+    def words(self, tokens: Sequence[int]) -> str:
+        return decode(self.tokenizer, tokens).strip()
 
     def read(self, text: Text) -> Answer:
         return as_answer(self.tokenizer, Sampled(text.tokens, None, text.stopped))

@@ -11,4 +11,5 @@ iterated_preference  pairs of a policy's own answers, judged and learnt from rou
 sample_filter_fit    a policy that imitates those of its own answers that pass a filter
 given            solutions that come with prompts
 imitation        answers to imitate, as a loss
+denoising        what a denoiser loses on pictures, at times and under noise drawn for each
 """

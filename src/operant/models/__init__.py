@@ -6,7 +6,7 @@ step_heads: a score for every token, for process reward models    steps: where t
 wide_heads: several outputs for as long as it is trained
 weights: tensors of a model in one safetensors file    small: models from scratch with random weights
 loading: precision, 4 bits, adapters    adapters: LoRA through peft    vocabulary: new tokens    trackers: accelerate's
-endpoint: models behind somebody else's server
+endpoint: models behind somebody else's server        denoiser: pictures out of noise, through diffusers
 """
 
 import os

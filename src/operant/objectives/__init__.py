@@ -14,6 +14,7 @@ advantage   what an answer or a token was worth beyond the expected: leave-one-o
 policy_gradient   REINFORCE, RLOO, PPO and GRPO, a critic's value loss
 process     rewards of steps that cannot be farmed: clipped, and each less the next
 reduction   how values of tokens become one value an answer
+denoising   what a denoiser learns: noise, velocity, flow
 """
 
 from operant.objectives.advantage import generalised_advantages, group_relative, leave_one_out

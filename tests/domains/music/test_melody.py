@@ -29,7 +29,7 @@ def test_pieces_of_the_task_have_their_theme_and_no_other():
 
 
 def test_test_pieces_are_not_verified():
-    with pytest.raises(OperantError, match="test theme"):
+    with pytest.raises(OperantError, match="a test prompt of melody"):
         TASK.verify(TASK.prompts("test")[:1], [TASK.judged("test")[0].answer])
     with pytest.raises(NotApplicable, match="melody has no documents"):
         TASK.documents("train")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from random import Random
-from typing import Any
 
-from operant.data.without import WithoutFeedback
+from operant.data.demonstrated import Demonstrated
 from operant.disk import content_hash
 from operant.domains.music.chance import Writer, at_random
 from operant.domains.music.compose import Style, compose
 from operant.domains.music.metrics import LATE, METRICS, measured, returns
 from operant.domains.music.notes import STEPS, Piece, first_theme
 from operant.domains.music.tokens import Vocabulary
-from operant.errors import OperantError, require
-from operant.meter import charge
+from operant.errors import require
 from operant.models.loading import PLAIN, Loading
 from operant.schema import Answer, Json, Judged, Prompt, Score, Split
 
@@ -32,34 +30,18 @@ class Knobs:
     flops: float = 5e12  # the ceiling
 
 
-class Melodies(WithoutFeedback):
+class Melodies(Demonstrated):
     """Prompts are themes, answers are pieces. Pieces to learn from are drawn anew for every seed; splits by piece."""
 
     name = "melody"
     subject = "music"
     metrics = METRICS
     offers = "pieces as demonstrations, and a measure of validation pieces"
+    knobs_of, many = Knobs, "pieces"
 
-    def __init__(self, *, seed: int = 0, knobs: Knobs | None = None):
-        self.seed, self.knobs = seed, knobs or Knobs()
-
-    @property
-    def allowance(self) -> Mapping[str, float]:
-        return {"flops": self.knobs.flops}
-
-    def judged(self, split: Split) -> list[Judged]:
+    def drawn(self, split: Split, seed: int) -> Sequence[Judged]:
         """Pieces, each with its own first theme as the prompt."""
-        return list(_pieces(self.knobs, split, 0 if split == "test" else self.seed))
-
-    def prompts(self, split: Split) -> list[Prompt]:
-        return [one.prompt for one in self.judged(split)]
-
-    def verify(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> list[Score]:
-        """How far the theme comes back, for training and validation themes."""
-        if any(prompt.columns["split"] == "test" for prompt in prompts):
-            raise OperantError("a piece on a test theme was to be verified; methods may verify training and validation")
-        charge(verifier_calls=len(prompts))
-        return self.gold(prompts, answers)["theme"]
+        return _pieces(self.knobs, split, seed)
 
     def gold(self, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> dict[str, list[Score]]:
         """The other theme is that of the next prompt."""
@@ -83,12 +65,6 @@ class Melodies(WithoutFeedback):
             "train": self.knobs.pieces, "valid": self.knobs.valid, "test": self.knobs.test,
             "bars": self.knobs.style.bars, "returns of a theme after the fourth bar": round(_usual(self.knobs), 2),
         }  # fmt: skip
-
-    def resized(self, *, pairs: int | None, test_prompts: int | None) -> Melodies:
-        """The same generator with other counts; `pairs` is the number of pieces to learn from."""
-        changes: dict[str, Any] = {"pieces": pairs, "test": test_prompts}
-        knobs = replace(self.knobs, **{name: value for name, value in changes.items() if value is not None})
-        return Melodies(seed=self.seed, knobs=knobs)
 
 
 @lru_cache(maxsize=16)

@@ -1,0 +1,1 @@
+"""Tasks on pictures, one file or folder each."""
