@@ -216,6 +216,17 @@ def run(slug: str, directory: Path, *, seed: int = 0, **settings: Any) -> tuple[
     return products, cost
 
 
+def once(slug: str, *, epochs: float = EPOCHS, **settings: Any) -> Products:
+    """What a method makes, kept for every test of this process that holds another run against it."""
+    return _once(slug, epochs, tuple(sorted(settings.items())))
+
+
+@cache
+def _once(slug: str, epochs: float, settings: tuple[tuple[str, Any], ...]) -> Products:
+    where = Path(_FOLDER.name) / f"{slug}-{content_hash([epochs, repr(settings)])}"
+    return load(slug).run(config(slug, **dict(settings)), bench(where, epochs=epochs, slug=slug))
+
+
 def first_answer(generator: Generator, prompts: list[Prompt], *, seed: int) -> str:
     return str(generator.answer(prompts[:1], n=1, decoding=DECODING, seed=seed)[0][0].value)
 

@@ -282,7 +282,7 @@ BEFORE = {"freeze": 0, "learning_rate": 1e-3}
 )  # fmt: skip
 def test_each_setting_has_an_effect(settings, tiny_run):
     told = {"credit": "top"} if "top_share" in settings else {}
-    one, other = tiny_run("oreal", **{**BEFORE, **told})[0], tiny_run("oreal", **{**BEFORE, **settings})[0]
+    one, other = tiny.once("oreal", **{**BEFORE, **told}), tiny_run("oreal", **{**BEFORE, **settings})[0]
     assert not torch.equal(flat(one), flat(other))
 
 

@@ -146,7 +146,7 @@ def test_a_policy_learns_to_please_the_ensemble(tiny_bench, tmp_path):
      {"max_tokens": 3}],
 )  # fmt: skip
 def test_each_setting_of_the_policy_has_an_effect(settings, tiny_run):
-    one, other = tiny_run("reward-ensembles", **LEARNS)[0], tiny_run("reward-ensembles", **LEARNS, **settings)[0]
+    one, other = tiny.once("reward-ensembles", **LEARNS), tiny_run("reward-ensembles", **LEARNS, **settings)[0]
     assert not torch.equal(flat(one), flat(other))
 
 
