@@ -26,7 +26,8 @@ from operant.loops.rounds import Kept, Learnt, Round, answerwise
 from operant.models.text import Encoded
 from operant.objectives import batch_token_mean, group_relative, ppo_loss, token_k3, token_ratios
 from operant.schema import Decoding
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
+from operant.training.update import Schedule
 
 PROMPTS, ANSWERS, TOKENS = 8, 8, 64
 RATE, CLIP, BETA = 1e-6, 0.2, 0.04

@@ -16,8 +16,9 @@ from operant.engine.reward import reward_scores
 from operant.models.heads import new_reward_head
 from operant.objectives import answer_nll_batch_mean, bradley_terry_loss, dpo_loss
 from operant.schema import Answer, Pair, Prompt
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
 from operant.training.pairs import PairRow, pair_rows, pairwise, sides, with_reference
+from operant.training.update import Schedule
 
 BATCH = 8
 

@@ -23,8 +23,9 @@ from operant.models.small import small_llama
 from operant.models.text import Encoded
 from operant.prompting.markers import MARKERS, READ, STRONG, WEAK
 from operant.prompting.stimuli import EMOTIONAL
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
 from operant.training.track import watched
+from operant.training.update import Schedule
 
 DOMAINS = Path(__file__).parents[1] / "src/operant/domains"
 OUT = DOMAINS / "text/bases"

@@ -17,8 +17,9 @@ from operant.domains.vision.tasks.shapes.task import BASE
 from operant.domains.vision.words import WIDTH, captions
 from operant.loops.denoising import Draws, denoising_losses
 from operant.models.denoiser import Denoiser
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
 from operant.training.track import watched
+from operant.training.update import Schedule
 
 HEADS, HEAD, BLOCKS, PATCH = 4, 16, 4, 4
 SCENES, TIMES = 40_000, 5  # of them, each under so many noises

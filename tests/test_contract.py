@@ -95,6 +95,12 @@ def test_settings_are_frozen_named_and_closed(slug):
         tiny.config(slug, no_such_setting=1)
 
 
+@pytest.mark.parametrize("slug, name", sorted({choice[:2] for choice in CHOICES}))
+def test_a_word_that_is_no_choice_is_refused(slug, name):
+    with pytest.raises(UnknownName, match=f"no {name} of {slug} named 'nothing of the kind'; known: "):
+        tiny.config(slug, **{name: "nothing of the kind"})
+
+
 @pytest.mark.parametrize("slug", slugs())
 def test_tuning_starts_from_the_default_and_every_point_is_valid(slug):
     method, default = load(slug), tiny.config(slug)

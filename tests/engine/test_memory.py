@@ -52,6 +52,52 @@ def test_answers_behind_a_shared_prompt_are_those_of_whole_texts(name):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("kind", [Shared, Repeated, Reread])
+@pytest.mark.parametrize("name", ["llama", "gpt2", "Mistral"])
+def test_others_join_later_and_those_before_them_may_all_go(name, kind):
+    module = random_model(name)
+    made = [kind(module, padded([Encoded(ids, ()) for ids in some], pad=PAD, device="cpu"))
+            for some in (PROMPTS[1:], PROMPTS[:1])]  # fmt: skip
+    for memory in made:
+        memory.start(module.base_model)
+        memory.repeat(2)
+    memory, late = made
+    if not memory.joinable:
+        assert (name, kind) == ("Mistral", Repeated)  # its layers forget what is outside of the window
+        return
+    tokens = torch.randint(4, 24, (6, 14), generator=torch.Generator().manual_seed(0))
+    texts, alive = [[*PROMPTS[1 + row // 2]] for row in range(4)] + [[*PROMPTS[0]] for _ in range(2)], [0, 1, 2, 3]
+    widths = []
+    for time in range(14):
+        if time == 3:
+            memory.join(late)
+            alive += [4, 5]
+        if time in (5, 9):  # first some of each; then those that were there before the others joined
+            rows = [0, 2, 4, 5] if time == 5 else [2, 3]
+            alive = [alive[row] for row in rows]
+            memory.keep(torch.tensor(rows))
+        states = memory.step(module.base_model, tokens[alive, time])[0][:, -1]
+        for row, state in zip(alive, states, strict=True):
+            texts[row].append(int(tokens[row, time]))
+            expected = module.base_model(input_ids=torch.tensor([texts[row]]))[0][0, -1]
+            assert (state - expected).norm() < 5e-6 * expected.norm()
+        widths.append(memory.width)
+    assert widths[2:4] == [2 + 3, 7 + 4 if kind is Shared else 7 + 1]  # the longest prompt, and the columns of answers
+    assert widths[8:10] == [7 + 9 if kind is Shared else 7 + 6, 7 + 7]  # those that joined have read 6 tokens, then 7
+
+
+@torch.no_grad()
+def test_answers_that_have_begun_do_not_join():
+    module = random_model("llama")
+    made = [memory_of(module, PROMPTS, pad=PAD, more=4) for _ in range(2)]
+    for memory in made:
+        memory.start(module.base_model)
+        memory.step(module.base_model, torch.tensor([5, 6, 7]))
+    with pytest.raises(OperantError, match="answers of 1 tokens cannot join others"):
+        made[0].join(made[1])
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("name, kind", [("Bloom", Repeated), ("Llama4", Repeated), ("Mamba", Reread), ("Lfm2", Reread)])
 def test_others_remember_less_and_say_so(name, kind):
     module = random_model(name)

@@ -45,11 +45,14 @@ def test_an_answer_is_the_same_alone_in_a_batch_and_with_any_n(name):
             assert_same(ours, theirs)
 
 
-@pytest.mark.parametrize("rows", [1, 3, 7])
-def test_how_many_are_in_flight_changes_nothing(rows, monkeypatch):
-    expected = draw("llama", PROMPTS, n=5)
+@pytest.mark.filterwarnings("ignore:.*which is slower")
+@pytest.mark.parametrize(
+    "rows, name", [(1, "llama"), (3, "llama"), (11, "Bloom"), *((11, name) for name in ARCHITECTURES)]
+)
+def test_how_many_are_in_flight_changes_nothing(rows, name, monkeypatch):
+    expected = draw(name, PROMPTS, n=5)
     monkeypatch.setattr(sampler, "ROWS", rows)
-    for many, others in zip(draw("llama", PROMPTS, n=5), expected, strict=True):
+    for many, others in zip(draw(name, PROMPTS, n=5), expected, strict=True):
         for ours, theirs in zip(many, others, strict=True):
             assert_same(ours, theirs)
 

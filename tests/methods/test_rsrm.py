@@ -231,6 +231,12 @@ def test_evaluations_are_counted_once_a_formula():
     assert counted.counts["x1",] == 3
 
 
+def test_a_search_with_nothing_new_to_find_ends():
+    config = Config(operators=("sin",), constants=False, genetic=False, max_tokens=4, rollouts=3)  # few formulas
+    found = discover(np.linspace(-1, 1, 9)[:, None], np.exp(np.linspace(-1, 1, 9)), config=config, evaluations=50)
+    assert 0 < found.evaluations < 50
+
+
 def test_the_best_is_kept_and_the_shorter_of_equals():
     kept = scoring()
     for text in ("x1 + x1 + 1 + x1 - x1", "x1 + x1 + 1", "x1"):

@@ -34,9 +34,10 @@ from operant.models.text import Encoded
 from operant.models.weights import weights
 from operant.objectives.preference import dpo_loss
 from operant.objectives.reward import bradley_terry_loss
-from operant.training.fit import Beside, Schedule, fit
+from operant.training.fit import fit
 from operant.training.pairs import PairRow, pair_cost, pairwise, pass_flops, sides
 from operant.training.track import note_pairs, watched
+from operant.training.update import Beside, Schedule
 
 ROWS = [row for row in random_rows(60, longest_prompt=12) if len(row.answer) > 1]
 PAIRS = [

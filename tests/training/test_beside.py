@@ -12,7 +12,8 @@ from operant.models.causal import copy_module
 from operant.models.flops import backward_factor
 from operant.models.loading import Loading
 from operant.models.weights import weights
-from operant.training.fit import Beside, Schedule, batch_of, fit
+from operant.training.fit import fit
+from operant.training.update import Beside, Schedule, batch_of
 
 
 def items():

@@ -10,8 +10,9 @@ from models.architectures import PAD, random_rows, tiny
 from operant.engine.logps import answer_logps
 from operant.engine.policy import LanguageModel
 from operant.errors import BadValue, OperantError
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
 from operant.training.track import watched
+from operant.training.update import Schedule
 
 
 class Scalar(torch.nn.Module):

@@ -7,8 +7,9 @@ import torch
 from torch.testing import assert_close
 
 from operant.meter import metered
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
 from operant.training.onward import Span, fit_onward
+from operant.training.update import Schedule
 
 ITEMS = [torch.tensor([value, 1.0]) for value in (-1.0, 0.5, 2.0, 3.0)]
 TARGET = 0.7

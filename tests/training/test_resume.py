@@ -10,7 +10,8 @@ from operant.engine.policy import LanguageModel
 from operant.errors import OperantError
 from operant.meter import metered
 from operant.training import checkpoint
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
+from operant.training.update import Schedule
 
 ROWS = [row for row in random_rows(24) if row.answer]
 SCHEDULE = Schedule(steps=12, learning_rate=1e-2, batch_size=4, accumulate=2, points=4, save_every=3, weight_decay=0.01)

@@ -17,7 +17,7 @@ from operant.engine.check import trials_over, tried
 from operant.engine.processes import Place, gathered, joined, launched, place, refuse_launched
 from operant.errors import OperantError
 from operant.models.weights import weights
-from operant.training.fit import Schedule, own_parts, parts_of
+from operant.training.update import Schedule, own_parts, parts_of
 from training.sharded_cases import CASES, LONG, killed, language_model, made, pairs, train
 
 ROUNDED = ("bfloat16",)  # other parts of a batch are rounded otherwise

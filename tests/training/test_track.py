@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from operant.training.fit import Schedule, fit
+from operant.training.fit import fit
 from operant.training.track import means, note, note_pairs, noting, watched
+from operant.training.update import Schedule
 
 
 class Scalar(torch.nn.Module):

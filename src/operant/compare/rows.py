@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from operant.card import Method, parse_row
 from operant.compare.options import Options
@@ -61,6 +61,9 @@ def config_of(method: Method, row: Row, options: Options, *, small: bool, chosen
             raise UnknownName(f"setting of {row.slug}", name, known)
         if isinstance(known[name], tuple) and not isinstance(value, tuple | list):
             raise BadValue(name, value, f"several values, such as {name}=({value!r}, ...)")
+    for name, hint in get_type_hints(method.config).items():
+        if get_origin(hint) is Literal and name in values and values[name] not in get_args(hint):
+            raise UnknownName(f"{name} of {row.slug}", str(values[name]), map(str, get_args(hint)))
     try:
         return method.config(**values)
     except TypeError as error:

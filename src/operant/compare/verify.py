@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,14 @@ from operant.compare.assemble import environment
 from operant.compare.main import compare
 from operant.compare.options import Options
 from operant.compare.runner import Event
-from operant.disk import content_hash, read_json, write_json
+from operant.compare.source import source_hash
+from operant.disk import read_json, write_json
 from operant.errors import OperantError
 from operant.evidence import read_evidence
-from operant.methods import card, sources
+from operant.methods import card
 from operant.methods import slugs as all_slugs
 
 ORDER = ("not reproduced", "inconclusive", "not tested", "reproduced")  # worst first
-ROOT = Path(__file__).parents[1]
 
 
 def verify(
@@ -108,33 +106,6 @@ def stale() -> list[str]:
         if evidence and evidence["attempts"][-1]["source"] != source_hash(slug):
             found.append(slug)
     return found
-
-
-def source_hash(slug: str) -> str:
-    """Of the operant modules that the method imports, transitively, and its needs'."""
-    wanted = [sources()[name] for name in (slug, *card(slug).needs)]
-    seen: set[Path] = set()
-    while wanted:
-        path = wanted.pop()
-        if path not in seen:
-            seen.add(path)
-            wanted += imported(path)
-    return content_hash([path.read_text(encoding="utf-8") for path in sorted(seen)])
-
-
-@cache
-def imported(path: Path) -> tuple[Path, ...]:
-    """Files of this package that a file imports by name."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    names += [f"{node.module}.{alias.name}" for node in ast.walk(tree)
-              if isinstance(node, ast.ImportFrom) and node.module for alias in node.names]  # fmt: skip
-    found = []
-    for name in names:
-        if name.startswith("operant."):
-            part = ROOT.joinpath(*name.split(".")[1:])
-            found += [one for one in (part.with_suffix(".py"), part / "__init__.py") if one.is_file()]
-    return tuple(found)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ class _Search:
         return found
 
 
-def _greedy(states: Sequence[State]) -> Callable[[int, Tensor], tuple[Tensor]]:
+def _greedy(states: Sequence[State]) -> Callable[[Tensor, Tensor], tuple[Tensor]]:
     return lambda *_: (states[0].last.argmax(-1),)
 
 

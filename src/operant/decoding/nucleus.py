@@ -74,7 +74,7 @@ def nucleus_answers(
 def _grown(state: State, draws: Tensor, *, n: int, how: Nucleus, stops: frozenset[int]) -> list[Sampled]:
     state.repeat(n)
 
-    def choose(time: int, alive: Tensor) -> tuple[Tensor, Tensor]:
+    def choose(time: Tensor, alive: Tensor) -> tuple[Tensor, Tensor]:
         logits = nucleus(state.last.float() / how.temperature, top_p=how.top_p)
         return pick(logits, draws[alive, time].to(logits.device), temperature=1.0)
 

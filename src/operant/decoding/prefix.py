@@ -64,7 +64,7 @@ class PrefixGuided:
         rewards = State(self.scorer.head, PREFIX_REWARD, ids, pad=pad, more=most)
         draws = torch.stack([draws_of(seed, one.prompt.id, one.copy, most) for one in asked])
 
-        def choose(time: int, alive: Tensor) -> tuple[Tensor]:
+        def choose(time: Tensor, alive: Tensor) -> tuple[Tensor]:
             likely = texts.last.float().log_softmax(-1).topk(min(self.top_k, texts.last.shape[-1]))
             scored = likely.values + self.weight * self._rewards(rewards, likely.indices, stops)
             choice, _ = pick(scored, draws[alive, time].to(scored.device), temperature=decoding.temperature)

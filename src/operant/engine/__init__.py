@@ -10,4 +10,6 @@ mix: several models as one    guided: log-probabilities and KL of a mixture    p
 policy: a language model that answers    reward: batched scores of a reward head    activations: means, by hooks
 embed: a text as one vector    token_scores, step_scores: one number for every token, every step
 answer_states: log-probabilities and the hidden states behind them
+prefixes: texts of a tree that begin alike, read once    denoising: guided sampling of pictures
+rollouts: answers to learn from, with what they were drawn at
 """

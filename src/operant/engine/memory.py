@@ -15,15 +15,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from operant.engine.attention import attending
 from operant.engine.check import bucket, holds, random_ids
 from operant.engine.layout import Layout, padded
-from operant.engine.shared import SHARED, SharedCache
+from operant.engine.shared import SHARED, SharedCache, behind, empty_columns
 from operant.models.causal import body_of
 from operant.models.text import Encoded
 
-STAYING = {2: (0, 3, 4), 4: (1, 2)}  # step of a trial -> which of the rows go on; at the last one prompt has none
+STAYING = {2: (0, 3, 4), 4: (1, 2, 3, 5)}  # step of a trial -> which rows go on; at the last one prompt has none
+JOINING = 3  # the step before which the answers of another prompt join
 Forward = Callable[..., Any]  # a forward pass; what it returns has `past_key_values`, where a cache is used
 
 
@@ -31,6 +33,16 @@ class Memory(Protocol):
     """Of rows of texts, each with one prompt; made from the layout of the prompts, padded on the left."""
 
     anew: bool  # whether every step reads the whole texts
+
+    @property
+    def width(self) -> int:
+        """Tokens that the last of every row looks at, padding included."""
+        ...
+
+    @property
+    def joinable(self) -> bool:
+        """Whether others may join; known once the prompts were read."""
+        ...
 
     def start(self, forward: Forward) -> Any:
         """Read the prompts."""
@@ -48,19 +60,27 @@ class Memory(Protocol):
         """Only these rows, in their order."""
         ...
 
+    def join(self, other: Any) -> None:
+        """Behind these rows, those of another memory of this kind, whose prompts were just read."""
+        ...
+
     def twin(self) -> Memory:
         """Another that may be repeated and take a step while this one stays as it is."""
         ...
 
 
 class Shared:
-    anew = False
+    anew, joinable = False, True
 
     def __init__(self, module: Any, layout: Layout):
         self.module, self.layout = module, layout
         self.attend: Any = layout.attend
         self.cache: Any = DynamicCache()
         self.position = layout.positions[:, -1:]
+
+    @property
+    def width(self) -> int:
+        return self.cache.get_seq_length() if isinstance(self.cache, SharedCache) else self.attend.shape[1]
 
     def start(self, forward: Forward) -> Any:
         out = forward(**_whole(self.layout), past_key_values=self.cache, use_cache=True)
@@ -85,6 +105,10 @@ class Shared:
         self.cache.keep(rows)
         self.position = self.position[rows]
 
+    def join(self, other: Shared) -> None:
+        self.cache.join(other.cache)
+        self.position = torch.cat([self.position, other.position])
+
     def twin(self) -> Shared:
         other = copy.copy(self)
         other.cache = self.cache.twin()
@@ -98,6 +122,14 @@ class Repeated:
         self.layout, self.position = layout, layout.positions[:, -1:]
         self.attend: Any = layout.attend
         self.cache: Any = None
+
+    @property
+    def width(self) -> int:
+        return self.attend.shape[1]
+
+    @property
+    def joinable(self) -> bool:
+        return all(type(layer) is DynamicLayer for layer in getattr(self.cache, "layers", [None]))
 
     def start(self, forward: Forward) -> Any:
         out = forward(**_whole(self.layout), use_cache=True)
@@ -119,6 +151,17 @@ class Repeated:
     def keep(self, rows: Tensor) -> None:
         self.cache.batch_select_indices(rows)
         self.attend, self.position = self.attend[rows], self.position[rows]
+        empty = empty_columns(self.attend) if self.joinable else 0
+        if empty:
+            self.attend = self.attend[:, empty:]
+            for layer in self.cache.layers:
+                layer.keys, layer.values = layer.keys[:, :, empty:], layer.values[:, :, empty:]
+
+    def join(self, other: Repeated) -> None:
+        for layer, more in zip(self.cache.layers, other.cache.layers, strict=True):
+            layer.keys, layer.values = behind(layer.keys, more.keys, dim=2), behind(layer.values, more.values, dim=2)
+        self.attend = behind(self.attend, other.attend, dim=1)
+        self.position = torch.cat([self.position, other.position])
 
     def twin(self) -> Repeated:
         other = copy.copy(self)
@@ -127,10 +170,14 @@ class Repeated:
 
 
 class Reread:
-    anew = True
+    anew, joinable = True, True
 
     def __init__(self, _: Any, layout: Layout):
         self.texts = _whole(layout)
+
+    @property
+    def width(self) -> int:
+        return self.texts["attention_mask"].shape[1]
 
     def start(self, forward: Forward) -> Any:
         return forward(**self.texts, use_cache=False)
@@ -146,7 +193,11 @@ class Reread:
         self.texts = {name: one.repeat_interleave(copies, 0) for name, one in self.texts.items()}
 
     def keep(self, rows: Tensor) -> None:
-        self.texts = {name: one[rows] for name, one in self.texts.items()}
+        empty = empty_columns(self.texts["attention_mask"][rows])
+        self.texts = {name: one[rows, empty:] for name, one in self.texts.items()}
+
+    def join(self, other: Reread) -> None:
+        self.texts = {name: behind(one, other.texts[name], dim=1) for name, one in self.texts.items()}
 
     def twin(self) -> Reread:
         return copy.copy(self)
@@ -169,21 +220,31 @@ def memory_of(module: Any, prompts: Sequence[tuple[int, ...]], *, pad: int, more
 
 
 def _trial(module: Any, kind: type[Shared | Repeated], length: int) -> tuple[Tensor, Tensor]:
-    """Last hidden states of answers to two prompts, grown together, some of which stop; and read one by one."""
-    device = next(module.parameters()).device
-    prompts = [random_ids(module, length - 6, seed=0), random_ids(module, 3, seed=1)]
-    tokens = torch.tensor([random_ids(module, 5, seed=2 + row) for row in range(6)], device=device)
-    memory = kind(module, padded([Encoded(ids, ()) for ids in prompts], pad=0, device=device))
-    memory.start(body_of(module))
-    memory.repeat(3)
+    """Last hidden states of answers to two prompts, grown together, some of which stop while those of a third prompt
+    join; and read one by one."""
+    device, body = next(module.parameters()).device, body_of(module)
+    prompts = [random_ids(module, count, seed=seed) for seed, count in enumerate((length - 6, 3, 5))]
+    tokens = torch.tensor([random_ids(module, 5, seed=3 + row) for row in range(9)], device=device)
+
+    def read(*some: tuple[int, ...]) -> Memory:
+        made = kind(module, padded([Encoded(ids, ()) for ids in some], pad=0, device=device))
+        made.start(body)
+        made.repeat(3)
+        return made
+
+    memory, texts = read(*prompts[:2]), [[*prompts[row // 3]] for row in range(9)]
     alive, ours, alone = torch.arange(6, device=device), [], []
     for time in range(5):
         if time in STAYING:
-            rows = torch.tensor(STAYING[time], device=device)
+            rows = torch.tensor([row for row in STAYING[time] if row < len(alive)], device=device)
             alive = alive[rows]
             memory.keep(rows)
-        ours.append(memory.step(body_of(module), tokens[alive, time])[0][:, -1])
+        if time == JOINING and memory.joinable:
+            memory.join(read(prompts[2]))
+            alive = torch.cat([alive, torch.arange(6, 9, device=device)])
+        ours.append(memory.step(body, tokens[alive, time])[0][:, -1])
         for row in alive.tolist():
-            text = Encoded(prompts[row // 3] + tuple(tokens[row, : time + 1].tolist()), ())
-            alone.append(body_of(module)(**_whole(padded([text], pad=0, device=device)), use_cache=False)[0][:, -1])
+            texts[row].append(int(tokens[row, time]))
+            text = padded([Encoded(tuple(texts[row]), ())], pad=0, device=device)
+            alone.append(body(**_whole(text), use_cache=False)[0][:, -1])
     return torch.cat(ours), torch.cat(alone)

@@ -79,7 +79,6 @@ class Onward(State):
         before = [prefixes.begun(text) for text in texts]
         read = _layout(texts, before, pad=prefixes.pad, device=next(module.parameters()).device)
         cache = _joined(before, max(read.lengths))
-        self.length = read.attend.shape[1]
         memory = Repeated(
             module, padded([Encoded(text, ()) for text in texts], pad=prefixes.pad, device=read.ids.device)
         )
@@ -89,10 +88,10 @@ class Onward(State):
                 input_ids=read.ids, attention_mask=read.attend, position_ids=read.positions, past_key_values=cache,
                 use_cache=True,
             )  # fmt: skip
-            memory.cache, memory.attend = out.past_key_values, read.attend
+            memory.cache = out.past_key_values
             return out
 
-        self.memory = memory
+        self.memory, self.places, memory.attend = memory, None, read.attend
         self.last = self._read(start, rows=len(texts), queries=read.ids.shape[1])
         for row, text in enumerate(texts):
             own = read.attend[row].bool()
@@ -144,7 +143,7 @@ def sample_onward(
         state = prefixes.state([ids for _, ids in some], more=decoding.max_tokens)
         state.repeat(n)
 
-        def choose(time: int, alive: Tensor, state: State = state, draws: Tensor = draws) -> tuple[Tensor, Tensor]:
+        def choose(time: Tensor, alive: Tensor, state: State = state, draws: Tensor = draws) -> tuple[Tensor, Tensor]:
             return pick(state.last, draws[alive, time].to(state.last.device), temperature=decoding.temperature)
 
         grown = grow([state], choose, rows=len(draws), most=decoding.max_tokens, stops=stops)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from operant.meter import charge
 from operant.schema import Decoding
 
 ROWS = 256  # answers in flight
+FREE = 0.25  # of them, before others join: each time costs a copy of what is remembered
 BLOCK = 256  # columns whose weights are summed first
 
 
@@ -55,22 +57,70 @@ def sample_mixed(
     require(n >= 1, "n", n, "at least 1 answer per prompt")
     require(decoding.max_tokens >= 1, "max_tokens", decoding.max_tokens, "at least 1")
     require(0 <= decoding.temperature < math.inf, "temperature", decoding.temperature, "0 (greedy) or above")
+    flight = _Flight(parts, prompts, n=n, decoding=decoding, seed=seed, pad=pad)
+    grown = grow(flight.states, flight.choose, most=decoding.max_tokens, stops=stops, fill=flight.fill)
     answers: list[list[Sampled]] = [[] for _ in prompts]
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids[0]))
-    group = max(1, ROWS // n)
-    for begin in range(0, len(order), group):
-        chosen = order[begin : begin + group]
-        for first in range(0, n, ROWS):
-            copies = range(first, min(n, first + ROWS))
-            draws = [
-                draws_of(seed, prompts[index].id, copy, decoding.max_tokens) for index in chosen for copy in copies
-            ]
-            ids = [prompts[index].ids for index in chosen]
-            rows = _decode(parts, ids, torch.stack(draws), decoding=decoding, stops=stops, pad=pad)
-            for place, index in enumerate(chosen):
-                answers[index] += rows[place * len(copies) : (place + 1) * len(copies)]
-    charge(sampled_tokens=sum(len(answer.tokens) for many in answers for answer in many))
+    for owner, row in zip(flight.owners, grown, strict=True):
+        tokens, logps = zip(*row, strict=True)
+        answers[owner].append(Sampled(tokens, logps, tokens[-1] in stops))
+    charge(sampled_tokens=sum(map(len, grown)))
     return answers
+
+
+class _Flight:
+    """Answers that are written together, those to the shortest prompts first; as some end, the next ones join.
+
+    Where the models remember in a way that lets nobody join, the next wait until all have ended.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], prompts: Sequence[Asked], *, n: int, decoding: Decoding, seed: int, pad: int
+    ):  # fmt: skip
+        self.parts, self.prompts, self.decoding, self.seed, self.pad = parts, prompts, decoding, seed, pad
+        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place].ids[0]))
+        self.waiting = deque((place, range(at, min(n, at + ROWS))) for at in range(0, n, ROWS) for place in order)
+        self.states: list[State] = []
+        self.owners: list[int] = []  # the prompt of each answer, in the order in which they joined
+        self.draws = torch.empty(0, decoding.max_tokens, dtype=torch.float64)
+
+    def choose(self, time: Tensor, alive: Tensor) -> tuple[Tensor, Tensor]:
+        logits = mixed([state.last for state in self.states], self.parts)
+        return pick(logits, self.draws[alive, time].to(logits.device), temperature=self.decoding.temperature)
+
+    def fill(self, busy: int) -> int:
+        """Read the next prompts, where enough answers have ended. Returns how many answers they get."""
+        free = ROWS - busy
+        if not self.waiting or busy and (free < ROWS * FREE or not all(one.memory.joinable for one in self.states)):
+            return 0
+        copies, chosen = self.waiting[0][1], list[int]()
+        while self.waiting and self.waiting[0][1] == copies and len(copies) * (len(chosen) + 1) <= free:
+            chosen.append(self.waiting.popleft()[0])
+        if not chosen:
+            return 0
+        read = self._read([self.prompts[place].ids for place in chosen], copies=len(copies))
+        if busy:
+            for state, other in zip(self.states, read, strict=True):
+                state.join(other)
+        else:
+            self.states[:] = read
+        drawn = [
+            draws_of(self.seed, self.prompts[place].id, copy, self.decoding.max_tokens)
+            for place in chosen for copy in copies
+        ]  # fmt: skip
+        self.draws = torch.cat([self.draws, torch.stack(drawn)])
+        self.owners += [place for place in chosen for _ in copies]
+        return len(drawn)
+
+    def _read(self, ids: Sequence[tuple[tuple[int, ...], ...]], *, copies: int) -> list[State]:
+        """What each model makes of the prompts, in a memory of the kind that it has for the longest of all."""
+        states = []
+        for place, part in enumerate(self.parts):
+            own = [every[place] for every in ids]
+            longest = max(len(prompt.ids[place]) for prompt in self.prompts)
+            more = longest - max(map(len, own)) + self.decoding.max_tokens
+            states.append(State(part.module, NEXT_LOGITS, own, pad=self.pad, more=more))
+            states[-1].repeat(copies)
+        return states
 
 
 def draws_of(seed: int, prompt_id: str, copy: int, count: int) -> Tensor:
@@ -105,26 +155,3 @@ def _inverse_cdf(weights: Tensor, draws: Tensor) -> Tensor:
 def _first_above(ends: Tensor, level: Tensor) -> Tensor:
     """[rows, 1] first place whose cumulative sum is above the level; where rounding leaves none, the last that adds."""
     return torch.searchsorted(ends, level, right=True).minimum(torch.searchsorted(ends, ends[:, -1:].contiguous()))
-
-
-def _decode(
-    parts: Sequence[Part], prompts: list[tuple[tuple[int, ...], ...]], draws: Tensor, *, decoding: Decoding,
-    stops: frozenset[int], pad: int,
-) -> list[Sampled]:  # fmt: skip
-    """Answers for prompts x copies, rows in that order; rows that have stopped leave the batch."""
-    copies = len(draws) // len(prompts)
-    most = decoding.max_tokens
-    states = [
-        State(part.module, NEXT_LOGITS, [ids[place] for ids in prompts], pad=pad, more=most)
-        for place, part in enumerate(parts)
-    ]
-    for state in states:
-        state.repeat(copies)
-
-    def choose(time: int, alive: Tensor) -> tuple[Tensor, Tensor]:
-        logits = mixed([state.last for state in states], parts)
-        return pick(logits, draws[alive, time].to(logits.device), temperature=decoding.temperature)
-
-    found = grow(states, choose, rows=len(draws), most=most, stops=stops)
-    rows = [tuple(zip(*row, strict=True)) for row in found]
-    return [Sampled(tokens, logps, tokens[-1] in stops) for tokens, logps in rows]

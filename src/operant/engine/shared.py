@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import AttentionInterface, Cache, DynamicCache
 
 from operant.engine.attention import Manner
@@ -26,7 +27,8 @@ class Kept(NamedTuple):
 class SharedCache(Cache):
     """Keys and values of `prompts` rows of prompts, and behind them those of the answers, one row each.
 
-    Answers stand in the order of their prompts; any of them may leave.
+    Answers stand in the order of their prompts; any of them may leave, and others join. All tokens of one step stand
+    in one column, so an answer that joined later begins further to the right.
     """
 
     def __init__(self, prompts: DynamicCache, attend: Tensor):
@@ -35,7 +37,10 @@ class SharedCache(Cache):
         self.prompts = [Kept(layer.keys, layer.values) for layer in layers]
         self.attend = attend.bool()  # [prompts, length] where a prompt is real; it ends in the last column
         self.answers: list[Kept] = []
-        self.time = 0  # tokens of every answer so far
+        self.time = 0  # columns of answers so far
+        self.born = torch.zeros(
+            len(attend), dtype=torch.long, device=attend.device
+        )  # [answers] column that each begins in
         self._place(torch.arange(len(attend), device=attend.device))
 
     def _place(self, owners: Tensor) -> None:
@@ -49,16 +54,40 @@ class SharedCache(Cache):
     def repeat(self, copies: int) -> None:
         """Every answer `copies` times, side by side."""
         self._place(self.owners.repeat_interleave(copies))
+        self.born = self.born.repeat_interleave(copies)
         self.answers = [Kept(*(one.repeat_interleave(copies, 0) for one in layer)) for layer in self.answers]
 
     def keep(self, rows: Tensor) -> None:
-        """Only these answers stay, in their order; a prompt without an answer goes."""
+        """Only these answers stay, in their order; a prompt without an answer goes, and a column of nobody's."""
         used, owners = self.owners[rows].unique(return_inverse=True)
         if len(used) < len(self.attend):
             self.attend = self.attend[used]
-            self.prompts = [Kept(layer.keys[used], layer.values[used]) for layer in self.prompts]
+            empty = empty_columns(self.attend)
+            self.attend = self.attend[:, empty:]
+            self.prompts = [Kept(*(one.index_select(0, used)[:, :, empty:] for one in layer)) for layer in self.prompts]
         self._place(owners)
-        self.answers = [Kept(layer.keys[rows], layer.values[rows]) for layer in self.answers]
+        born = self.born[rows]
+        past = int(born.min())
+        self.born, self.time = born - past, self.time - past
+        self.answers = [Kept(*(one.index_select(0, rows)[:, :, past:] for one in layer)) for layer in self.answers]
+
+    def join(self, other: SharedCache) -> None:
+        """The prompts and answers of another, none of which has a token yet, behind these."""
+        if other.time:
+            raise OperantError(
+                f"answers of {other.time} tokens cannot join others; expected prompts that were just read"
+            )
+        owners = torch.cat([self.owners, other.owners + len(self.attend)])
+        self.attend = behind(self.attend, other.attend, dim=1)
+        self._place(owners)
+        self.prompts = [
+            Kept(*(behind(one, more, dim=2) for one, more in zip(own, theirs, strict=True)))
+            for own, theirs in zip(self.prompts, other.prompts, strict=True)
+        ]
+        self.born = torch.cat([self.born, other.born + self.time])
+        room = len(other.owners), -1, -1, -1
+        self.answers = [Kept(*(torch.cat([one, one.new_zeros(1, *one.shape[1:]).expand(room)]) for one in layer))
+                        for layer in self.answers]  # fmt: skip
 
     def twin(self) -> SharedCache:
         """Another with the same prompts, and with answers of its own."""
@@ -69,7 +98,7 @@ class SharedCache(Cache):
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
-        """One token more of every answer. Returns the layer's keys and values of the answers alone."""
+        """One column more of the answers. Returns the layer's keys and values of the answers alone."""
         if layer_idx == len(self.answers):
             self.answers.append(Kept(_roomy(key_states), _roomy(value_states)))
         layer = self.answers[layer_idx]
@@ -99,11 +128,24 @@ class SharedCache(Cache):
 
     def seen(self, window: int | None) -> Tensor:
         """[answers, prompt length + tokens so far] what the last token of each answer may look at."""
-        answers = self.attend.new_ones(len(self.owners), self.time + 1)
-        mask = torch.cat([self.attend[self.owners], answers], 1)
-        if window is not None:  # columns are positions, but for the padding on the left
-            mask[:, : max(0, mask.shape[1] - window)] = False
+        length, columns = self.attend.shape[1], torch.arange(self.time + 1, device=self.born.device)
+        mask = torch.cat([self.attend[self.owners], columns >= self.born.unsqueeze(1)], 1)
+        if window is not None:
+            after = (length + self.time - self.born).unsqueeze(1) - torch.arange(length, device=self.born.device)
+            mask &= torch.cat([after, (self.time - columns).expand(len(self.born), -1)], 1) < window
         return mask
+
+
+def behind(above: Tensor, below: Tensor, *, dim: int) -> Tensor:
+    """The rows of both; the shorter along `dim` is padded with zeros in front."""
+    length = max(above.shape[dim], below.shape[dim])
+    after = 2 * (above.dim() - 1 - dim)
+    return torch.cat([pad(one, (0,) * after + (length - one.shape[dim], 0)) for one in (above, below)])
+
+
+def empty_columns(attend: Tensor) -> int:
+    """How many columns on the left are padding in every row of [rows, length]."""
+    return int((attend != 0).any(0).int().argmax())
 
 
 def _roomy(states: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from operant.models.causal import body_of
 from operant.models.flops import price_of
 from operant.models.heads import score_layer
 
+GHOSTS = 0.125  # of the rows in memory: so many may have ended before what is remembered is copied without them
+
 
 class Reading(NamedTuple):
     """What is read at the last position of every text."""
@@ -42,35 +44,57 @@ class State:
         """One pass over every prompt; `more` is how many tokens may follow."""
         self.module, self.reading, self.price = module, reading, price_of(module)
         self.memory = memory_of(module, prompts, pad=pad, more=more)
-        self.length = max(map(len, prompts))
-        self.last = self._read(self.memory.start, rows=len(prompts), queries=self.length)
+        self.places: Tensor | None = None  # of the texts among the rows in memory; None where they are all
+        self.last = self._read(self.memory.start, rows=len(prompts), queries=self.memory.width)
 
     def _read(self, step: Callable[..., Any], *tokens: Tensor, rows: int, queries: int) -> Tensor:
-        read, scored = rows * queries, rows if self.reading.scored else 0
-        charge(
-            forward_flops=self.price.of(tokens=read, attended=read * self.length, head_rows=scored), forward_tokens=read
-        )
+        self.rows, read, scored = rows, rows * queries, rows if self.reading.scored else 0
+        length = self.memory.width + bool(tokens)
+        charge(forward_flops=self.price.of(tokens=read, attended=read * length, head_rows=scored), forward_tokens=read)
         return self.reading.value(self.module, step(self.reading.forward(self.module), *tokens))
 
     def repeat(self, copies: int) -> None:
         """Every row `copies` times, side by side."""
         if copies > 1:
+            self._settle()
             self.memory.repeat(copies)
+            self.rows *= copies
             self.last = self.last.repeat_interleave(copies, 0)
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows, in the order of their prompts; any of them may be there several times."""
-        self.memory.keep(rows)
         self.last = self.last[rows]
+        self.places = rows if self.places is None else self.places[rows]
+        in_place = bool((self.places.diff() > 0).all())
+        if not in_place or len(rows) < self.rows * (1 - GHOSTS):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Forget the rows that nobody goes on from."""
+        if self.places is not None:
+            self.memory.keep(self.places)
+            self.rows, self.places = len(self.places), None
+
+    def join(self, other: State) -> None:
+        """Go on with the rows of another, which was just read, behind these."""
+        self._settle()
+        other._settle()
+        self.memory.join(other.memory)
+        self.rows += other.rows
+        self.last = torch.cat([self.last, other.last])
 
     def step(self, token: Tensor) -> None:
         """One token a row."""
-        self.length += 1
-        queries = self.length if self.memory.anew else 1
-        self.last = self._read(self.memory.step, token, rows=len(token), queries=queries)
+        queries = self.memory.width + 1 if self.memory.anew else 1
+        if self.places is None:
+            self.last = self._read(self.memory.step, token, rows=self.rows, queries=queries)
+        else:
+            every = token.new_zeros(self.rows).index_copy(0, self.places, token)
+            self.last = self._read(self.memory.step, every, rows=self.rows, queries=queries)[self.places]
 
     def fork(self, rows: Tensor) -> State:
         """Another that goes on from these rows, in the order of their prompts, any of them several times."""
+        self._settle()
         twin = copy.copy(self)
         twin.memory = self.memory.twin()
         twin.keep(rows)
@@ -84,24 +108,38 @@ class State:
         return twin.last.unflatten(0, tokens.shape)
 
 
-Choose = Callable[[int, Tensor], tuple[Tensor, ...]]  # (step, rows that go on) -> tokens, and what else is kept of them
+Choose = Callable[
+    [Tensor, Tensor], tuple[Tensor, ...]
+]  # (tokens so far, rows) -> tokens, and what else is kept of them
+Fill = Callable[[int], int]  # how many rows go on -> how many more are now in the states, behind them
 
 
-def grow(states: Sequence[State], choose: Choose, *, rows: int, most: int, stops: frozenset[int]) -> list[list[Any]]:
-    """Tokens by step until a stop token or `most`, with what `choose` said of them; rows that stop leave the batch."""
+def grow(
+    states: Sequence[State], choose: Choose, *, most: int, stops: frozenset[int], rows: int = 0,
+    fill: Fill | None = None,
+) -> list[list[Any]]:  # fmt: skip
+    """Tokens of each row until a stop token or `most`, with what `choose` said of them.
+
+    Rows that stop leave the batch; `fill` is asked for others before every step, and at the end.
+    """
     found: list[list[Any]] = [[] for _ in range(rows)]
     alive = torch.arange(rows)
-    for time in range(most):
-        token, *more = choose(time, alive)
+    while True:
+        if fill is not None:
+            new = fill(len(alive))
+            alive = torch.cat([alive, torch.arange(len(found), len(found) + new)])
+            found += [[] for _ in range(new)]
+        if not len(alive):
+            return found
+        times = torch.tensor([len(found[row]) for row in alive.tolist()])
+        token, *more = choose(times, alive)
         for row, *chosen in zip(alive.tolist(), token.tolist(), *(one.tolist() for one in more), strict=True):
             found[row].append(tuple(chosen))
-        going = (~torch.isin(token, token.new_tensor(sorted(stops)))).nonzero().squeeze(-1)
-        if time + 1 == most or not len(going):
-            break
-        if len(going) < len(alive):
-            alive, token = alive[going.cpu()], token[going]
+        ended = torch.isin(token, token.new_tensor(sorted(stops))) | (times.to(token.device) + 1 == most)
+        going = (~ended).nonzero().squeeze(-1)
+        if 0 < len(going) < len(alive):
             for state in states:
                 state.keep(going)
-        for state in states:
+        alive, token = alive[going.cpu()], token[going]
+        for state in states if len(alive) else ():
             state.step(token)
-    return found

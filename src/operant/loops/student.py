@@ -14,8 +14,9 @@ from operant.engine.recompute import recomputing
 from operant.models.weights import load_weights
 from operant.schema import Bench
 from operant.training.budgeted import Cost, Fit, Stage, is_half, schedule_for
-from operant.training.fit import Loss, Schedule, fit
+from operant.training.fit import fit
 from operant.training.onward import Span, fit_onward
+from operant.training.update import Loss, Schedule
 
 
 class Student:

@@ -14,7 +14,8 @@ from torch import Tensor
 from operant.engine.policy import LanguageModel
 from operant.engine.recompute import recomputing
 from operant.schema import Bench
-from operant.training.fit import Beside, Schedule, batch_of, fit, parts_of
+from operant.training.fit import fit
+from operant.training.update import Beside, Schedule, batch_of, parts_of
 
 SAVE_EVERY = 50  # steps between resumable states
 

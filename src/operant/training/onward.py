@@ -13,10 +13,8 @@ from operant.engine.recompute import settle
 from operant.engine.sharded import sharded
 from operant.meter import Cost, charge_cost
 from operant.training.checkpoint import load_moments, save_state
-
-# A step here is a step of `fit`, to the last bit; only where the optimiser comes from and goes to is another matter.
-from operant.training.fit import Schedule, _move, _optimizer, _precision, _pull, batch_of
 from operant.training.track import tell
+from operant.training.update import Schedule, batch_of, move, optimizer_of, precision, pull
 
 WEIGHTS = "model.safetensors"
 
@@ -35,20 +33,20 @@ def fit_onward(
 ) -> Path:  # fmt: skip
     """Train `module` in place; what is left in `directory`, weights and moments, is what the next fit goes on from.
 
-    Steps are those of `fit` under the schedule of all
-    fits together, which warms up once and decays once. A run that is broken off begins this fit again.
+    Steps are those of `fit`, to the last bit, under the schedule of all fits together, which warms up once and decays
+    once. A run that is broken off begins this fit again.
     """
     settle(module)
     whole = replace(schedule, steps=max(1, round(schedule.steps / (span.end - span.start))))
     first, cost = round(span.start * whole.steps), Cost()
     with sharded(module, module) as root:
-        optimizer = _optimizer(module, None, schedule)
+        optimizer = optimizer_of(module, None, schedule)
         if span.before is not None:
             load_moments(span.before, optimizer)
         for step in range(schedule.steps):
-            with _precision(module, half=half):
-                pulled = _pull(root, loss, batch_of(items, schedule, step), schedule)
-            values = _move(module, optimizer, pulled.loss, whole, min(first + step, whole.steps - 1))
+            with precision(module, half=half):
+                pulled = pull(root, loss, batch_of(items, schedule, step), schedule)
+            values = move(module, optimizer, pulled.loss, whole, min(first + step, whole.steps - 1))
             tell({**values, **pulled.notes}, first + step + 1)
             cost.add(pulled.cost)
         save_state(directory, root, optimizer, {})

@@ -17,7 +17,7 @@ from operant.errors import OperantError, require
 from operant.models.scratch import from_scratch
 from operant.schema import Bench
 from operant.training.budgeted import Cost, Fit, Stage, fit_policy
-from operant.training.fit import Beside, Schedule, batch_of, parts_of
+from operant.training.update import Beside, Schedule, batch_of, parts_of
 
 Row = TypeVar("Row")
 

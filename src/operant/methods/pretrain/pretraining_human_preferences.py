@@ -29,9 +29,9 @@ from operant.objectives.weighted import reward_weights, unlikelihood_batch_mean,
 from operant.ops import masked_sum
 from operant.schema import Bench, Document, Products
 from operant.training.budgeted import PolicyFit
-from operant.training.fit import Beside
 from operant.training.pairs import pass_flops
 from operant.training.texts import Phase, fit_phases, parted, scratch
+from operant.training.update import Beside
 
 ALIGNED, MISALIGNED = "<|aligned|>", "<|misaligned|>"
 WEIGHTED = ("rwr", "awr")

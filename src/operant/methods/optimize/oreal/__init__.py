@@ -36,10 +36,10 @@ from operant.rewards.verified import verified
 from operant.schema import Answer, Bench, Finding, Products, Prompt, Score
 from operant.stats import cell
 from operant.training.budgeted import Stage
-from operant.training.fit import Beside
 from operant.training.pairs import pass_flops
 from operant.training.products import load_policy
 from operant.training.track import note
+from operant.training.update import Beside
 
 PASS_RATE = "pass_rate"  # column of a prompt: how often the start solves it, where that is known
 REPEATS = ((0.2, 6), (0.6, 4), (0.8, 2))  # below this rate a prompt is asked so often an epoch; above them never

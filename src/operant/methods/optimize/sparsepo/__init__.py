@@ -25,10 +25,10 @@ from operant.objectives.preference import token_dpo_loss
 from operant.schema import Bench, Finding, Products
 from operant.stats import cell
 from operant.training.budgeted import PolicyFit, Stage, fit_policy
-from operant.training.fit import Beside
 from operant.training.pairs import PairRow, pair_rows, sides
 from operant.training.products import load_policy
 from operant.training.track import note, note_pairs
+from operant.training.update import Beside
 
 SHOWN = 64  # pairs on which the mask's sparsity is measured
 

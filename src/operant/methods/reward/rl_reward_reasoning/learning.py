@@ -28,8 +28,8 @@ from operant.ops import whiten
 from operant.rewards.process import ProcessReward
 from operant.rewards.verified import verified
 from operant.schema import Answer, Bench, Prompt, Score
-from operant.training.fit import Beside
 from operant.training.pairs import pass_flops
+from operant.training.update import Beside
 
 if TYPE_CHECKING:
     from operant.methods.reward.rl_reward_reasoning import Config

@@ -212,7 +212,7 @@ METHOD = Method(
             "constants are joined where a part holds no variable, and in nested sums and products; other identities "
             "are left to the fit",
             "a product is frozen only where it has a constant beside 1: without constants every x would be one",
-            "epochs go on until the evaluations are spent, instead of 100",
+            "epochs go on until the evaluations are spent, or ten times as many formulas were met, instead of 100",
         ),
     ),
 )

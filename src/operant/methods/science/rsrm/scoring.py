@@ -27,6 +27,7 @@ from operant.meter import charge
 Measure = Literal["rmse", "squared sum"]
 SHORTEST = 6  # tokens; a shorter formula gets no reward, since it tells the search nothing
 ETA = 0.99
+REPEATS = 10  # formulas that a search may come upon for each evaluation that it has
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ NOTHING = Found((0.0,), np.inf)
 
 @dataclass
 class Scoring:
-    """Scores formulas on samples until the evaluations are spent; what was scored before is not computed again."""
+    """Scores formulas on samples until the evaluations are spent; what was scored before is not computed again.
+
+    A search that comes upon the same formulas again and again would never spend them: it is over after REPEATS times as
+    many formulas, new or not, as it had evaluations.
+    """
 
     samples: Samples
     evaluations: int
@@ -58,13 +63,17 @@ class Scoring:
     seen: dict[Tokens, Found] = field(default_factory=dict)
     counts: dict[Tokens, int] = field(default_factory=dict)  # how often each was come upon
 
+    def __post_init__(self) -> None:
+        self.left = REPEATS * self.evaluations  # formulas that may still be asked for
+
     @property
     def spent(self) -> bool:
-        return self.evaluations <= 0
+        return min(self.evaluations, self.left) <= 0
 
     def score(self, tokens: Sequence[Token]) -> Found:
         """The formula with its constants fitted, and its error."""
         key = tuple(tokens)
+        self.left -= 1
         self.counts[key] = self.counts.get(key, 0) + 1
         if key not in self.seen:
             self.seen[key] = self._fitted(merged(key) if PLACEHOLDER in key else key)
