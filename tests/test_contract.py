@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import pytest
@@ -44,7 +43,6 @@ def choices(slug: str) -> list[tuple[str, object]]:
     return found
 
 
-FOLDER = TemporaryDirectory()
 CHOICES = [(slug, name, value) for slug in slugs() for name, value in choices(slug)]
 
 
@@ -121,7 +119,7 @@ class First(NamedTuple):
 
 @cache
 def first(slug: str) -> First:
-    stands, folder = tiny.stage(slug), Path(FOLDER.name) / slug
+    stands, folder = tiny.stage(slug), Path(tiny.FOLDER.name) / "contract" / slug
     module = stands.base.module if has_weights(stands.base) else torch.nn.Module()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     products, cost = tiny.run(slug, folder)

@@ -5,6 +5,7 @@ Methods on text get the reviews task with random weights; methods of another sub
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -36,7 +37,8 @@ from operant.training.pairs import PairLogps, PairRow, answers_of, pair_rows, pr
 OPTIONS = Options(methods=("base",), task="reviews", seeds=1, best_of=4, points=2, max_tokens=6, max_length=96)
 KNOBS = Knobs(pairs=24, valid_pairs=8, test_prompts=6, test_pairs=8)
 DECODING = Decoding(max_tokens=OPTIONS.max_tokens)
-_FOLDER = TemporaryDirectory()
+FOLDER = TemporaryDirectory()  # of this process's runs; taken away at its end
+atexit.register(FOLDER.cleanup)
 PAIRS = 6  # rows of feedback, or training prompts, of tasks on other subjects
 SMALL = {"env_steps": 3000.0, "evaluations": 300.0, "flops": 2e10}  # ceilings where the task names its own
 EPOCHS = 3  # of preference training: the ceiling, as in a comparison; 9 steps of 8 pairs
@@ -102,7 +104,7 @@ def base() -> LanguageModel:
 @cache
 def bodies() -> tuple[str, ...]:
     """Four models that differ in their seed alone, half as wide as the base; the folder goes with the process."""
-    where = Path(_FOLDER.name)
+    where = Path(FOLDER.name)
     for seed in range(4):
         LanguageModel(*small_llama(vocabulary(), hidden=16, layers=1, seed=seed)).save(where / str(seed))
     return tuple(str(where / str(seed)) for seed in range(4))
@@ -223,7 +225,7 @@ def once(slug: str, *, epochs: float = EPOCHS, **settings: Any) -> Products:
 
 @cache
 def _once(slug: str, epochs: float, settings: tuple[tuple[str, Any], ...]) -> Products:
-    where = Path(_FOLDER.name) / f"{slug}-{content_hash([epochs, repr(settings)])}"
+    where = Path(FOLDER.name) / f"{slug}-{content_hash([epochs, repr(settings)])}"
     return load(slug).run(config(slug, **dict(settings)), bench(where, epochs=epochs, slug=slug))
 
 

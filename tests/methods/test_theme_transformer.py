@@ -1,5 +1,7 @@
 """The gate, positions in the theme, kept keys, what a pass costs, and finding a theme that nobody annotated."""
 
+import os
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -10,7 +12,8 @@ from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
 from operant.domains.music.compose import Style, compose
-from operant.domains.music.notes import Note, Piece, Region
+from operant.domains.music.midi import read
+from operant.domains.music.notes import Note, Piece, Region, first_theme
 from operant.domains.music.tasks.melody.task import Knobs, Melodies
 from operant.domains.music.tokens import Vocabulary, labels
 from operant.errors import BadValue, OperantError
@@ -33,8 +36,11 @@ from operant.methods.condition.theme_transformer.retrieval import (
     passages,
     with_theme,
 )
-from operant.schema import Decoding
+from operant.schema import Decoding, Prompt
+from operant.training.fit import fit
+from operant.training.update import Schedule
 
+ROOT = os.environ.get("OPERANT_TEST_DATA")
 VOCABULARY = Vocabulary()
 SMALL = {
     "width": 16,
@@ -225,3 +231,33 @@ def test_pieces_without_a_theme_are_refused_with_the_reason():
         with_theme(Piece(notes=(), bars=8), encoder)
     with pytest.raises(OperantError, match="no passage .* comes back"):
         with_theme(PIECES[0], encoder, near=-1.0)
+
+
+@pytest.mark.skipif(ROOT is None, reason="OPERANT_TEST_DATA is unset: no real data to read")
+def test_songs_become_rows_that_are_learnt_and_a_held_out_theme_is_written_on(tmp_path):
+    songs = [song(name) for name in ("801", "851", "353", "337")]
+    encoder = passage_encoder(songs, steps=60)
+    rows = [row_of(VOCABULARY, with_theme(one, encoder), longest=192) for one in songs]
+    config = Config(width=32, heads=2, encoder_layers=1, exclusive=(False,), longest=256)
+    net, held = config.net(VOCABULARY, seed=0), rows[-1:]
+    before = float(row_losses(net, held).detach())
+
+    def loss(part, whole):
+        return row_losses(net, part) * len(whole) / sum(len(row.ids) - 1 for row in whole)
+
+    fit(net, rows[:-1], loss, Schedule(steps=25, learning_rate=3e-3, batch_size=3), tmp_path)
+    assert float(row_losses(net, held).detach()) < 0.85 * before
+    theme = first_theme(with_theme(songs[-1], encoder))
+    writer = composer(net, VOCABULARY, config)
+    with pytest.raises(OperantError, match=r"prompt 'a' does not say how long its piece is; .*columns=\{'bars': 12\}"):
+        writer.answer([Prompt(id="a", content=theme)], n=1, decoding=Decoding(), seed=0)
+    asked = Prompt(id="a", content=theme, columns={"bars": 4})
+    [[answer]] = writer.answer([asked], n=1, decoding=Decoding(), seed=0)
+    assert answer.value.notes and VOCABULARY.encode(answer.value)  # a piece that can be played and written down
+
+
+def song(name):
+    """The melody of a POP909 song, on the sixteenths of its own beats."""
+    folder = Path(ROOT) / "pop909" / name
+    beats = [float(line.split()[0]) for line in (folder / "beat_midi.txt").read_text().splitlines()]
+    return read(folder / f"{name}.mid", track="MELODY", beats=beats)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from operant.data.modelless import WithoutModel
 from operant.disk import answer_seed
 from operant.domains.music.tokens import BAR, START, Vocabulary
+from operant.errors import OperantError
 from operant.schema import Answer, Decoding, Prompt
 
 MOST = 512  # tokens of a piece
@@ -36,7 +37,15 @@ class Writer(WithoutModel):
         self.vocabulary, self.most, self._ready, self._store = vocabulary, most, ready, store
 
     def answer(self, prompts: Sequence[Prompt], *, n: int, decoding: Decoding, seed: int) -> list[list[Answer]]:
-        """n pieces per prompt, each with random numbers of its own; max_tokens is for texts."""
+        """n pieces per prompt, each with random numbers of its own; max_tokens is for texts.
+
+        Raises: OperantError for a prompt whose columns do not say how many bars its piece is to have.
+        """
+        lacking = [prompt.id for prompt in prompts if "bars" not in prompt.columns]
+        if lacking:
+            raise OperantError(
+                f"prompt {lacking[0]!r} does not say how long its piece is; give it columns={{'bars': 12}}"
+            )
         asked = [prompt for prompt in prompts for _ in range(n)]
         draws = [np.random.default_rng(answer_seed(seed, prompt.id, j)).random(self.most)
                  for prompt in prompts for j in range(n)]  # fmt: skip
