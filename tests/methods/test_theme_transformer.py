@@ -146,7 +146,18 @@ def test_kept_keys_give_what_the_whole_piece_gives(condition, whole):
     for step in range(30):
         chances = following([own.ids[:step], beside.ids[:step]])[0]
         if step:
-            assert chances == pytest.approx(wanted[step - 1], abs=1e-5)
+            legal = VOCABULARY.legal(own.ids[:step])
+            assert chances[~legal].max() == 0
+            assert chances[legal] == pytest.approx(wanted[step - 1][legal] / wanted[step - 1][legal].sum(), abs=1e-5)
+
+
+def test_no_piece_stops_because_the_likeliest_tokens_are_illegal():
+    made, own = net(), row()
+    following = Next(made, VOCABULARY, [own.theme], temperature=1.0, top_p=1e-9)  # the likeliest token alone
+    following([[]])
+    for step in range(1, 20):
+        chances = following([own.ids[:step]])[0]
+        assert chances.sum() == pytest.approx(1) and chances[VOCABULARY.legal(own.ids[:step])].sum() == pytest.approx(1)
 
 
 def test_a_piece_that_has_ended_does_not_disturb_the_others():

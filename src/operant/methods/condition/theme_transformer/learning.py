@@ -114,7 +114,7 @@ class Next:
 
     @torch.no_grad()
     def __call__(self, pieces: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """[pieces, ids]. The first token is the theme's first mark: a piece begins with its theme."""
+        """[pieces, ids] of legal tokens. The first is the theme's first mark: a piece begins with its theme."""
         if self.step == 0:
             self.step = 1
             first = np.zeros((len(pieces), len(self.vocabulary)))
@@ -122,7 +122,9 @@ class Next:
             return first
         logits = self._prefixed(pieces) if self.memory is None else self._themed(pieces)
         self.step += 1
-        return nucleus(logits.double(), temperature=self.temperature, top_p=self.top_p).numpy()
+        legal = torch.from_numpy(np.stack([self.vocabulary.legal(piece) for piece in pieces]))
+        logits = logits.double().masked_fill(~legal, -torch.inf)  # first: a nucleus may hold nothing else
+        return nucleus(logits, temperature=self.temperature, top_p=self.top_p).numpy()
 
     def _themed(self, pieces: Sequence[Sequence[int]]) -> Tensor:
         """Of the newest token alone; a piece that has ended is fed its last token again, and nobody reads it."""
