@@ -29,7 +29,7 @@ bench: .setup/dev
 	$(RUN) -m benchmarks
 
 docs: .setup/docs
-	$(RUN) scripts/build_pages.py
+	$(RUN) -m scripts.build_pages
 	$(RUN) -m mkdocs build --strict
 
 .setup/venv:

@@ -1,9 +1,9 @@
 """Fill the marked places of README.md and write docs/methods/ from cards, sources and evidence.
 
-python scripts/build_pages.py              write what cards and evidence decide
-python scripts/build_pages.py --check      write nothing; exit status 1 when something is out of date
-python scripts/build_pages.py --demo RUN   also put the table of a finished comparison into README.md
-python scripts/build_pages.py --base       also measure the base of `reviews` again, about a minute
+python -m scripts.build_pages              write what cards and evidence decide
+python -m scripts.build_pages --check      write nothing; exit status 1 when something is out of date
+python -m scripts.build_pages --demo RUN   also put the table of a finished comparison into README.md
+python -m scripts.build_pages --base       also measure the base of `reviews` again, about a minute
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from settings_table import settings
+from scripts.settings_table import settings
 
 from operant.card import Card, Claim
 from operant.cli.methods import row
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gone = sorted(set(PAGES.glob("*.md")) - set(wanted))
     if args.check:
         for path in [*late, *gone]:
-            sys.stderr.write(f"{path.relative_to(ROOT)} is out of date; run python scripts/build_pages.py\n")
+            sys.stderr.write(f"{path.relative_to(ROOT)} is out of date; run python -m scripts.build_pages\n")
         return int(bool(late or gone))
     for path in late:
         write_text(path, wanted[path])

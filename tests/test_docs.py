@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import re
 import shlex
+import subprocess
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_a_page_that_is_out_of_date_is_named(monkeypatch, capsys):
     wanted = build_pages.pages()
     monkeypatch.setattr(build_pages, "pages", lambda: wanted | {README: wanted[README] + "more"})
     assert build_pages.main(["--check"]) == 1
-    assert capsys.readouterr().err == "README.md is out of date; run python scripts/build_pages.py\n"
+    assert capsys.readouterr().err == "README.md is out of date; run python -m scripts.build_pages\n"
 
 
 def test_every_method_has_a_page_and_no_page_is_left_over():
@@ -312,3 +313,8 @@ def test_the_example_method_passes_the_contract(example, tiny_run, tmp_path):
     test_contract.test_the_same_seed_gives_the_same_result_and_the_disk_keeps_it(slug, tiny_run, tmp_path)
     test_contract.test_the_budget_is_kept(slug)
     test_contract.test_the_base_is_left_as_it_was(slug)
+
+
+def test_the_benchmarks_start_from_the_root():
+    done = subprocess.run([sys.executable, "-m", "benchmarks", "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and "usage: python -m benchmarks" in done.stdout, done.stderr
