@@ -21,7 +21,7 @@ from operant.meter import metered
 from operant.methods.condition.theme_transformer import Config, composer
 from operant.methods.condition.theme_transformer.learning import (
     Next,
-    nucleus,
+    chances_of,
     padded,
     pass_flops,
     row_losses,
@@ -171,10 +171,10 @@ def test_a_piece_that_has_ended_does_not_disturb_the_others():
 
 def test_nucleus_by_hand():
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
-    assert nucleus(logits, temperature=1.0, top_p=0.7).tolist()[0] == pytest.approx([0.5 / 0.8, 0.3 / 0.8, 0, 0])
-    assert nucleus(logits, temperature=1.0, top_p=0.1).tolist() == [[1, 0, 0, 0]]
-    assert nucleus(logits, temperature=0.0, top_p=0.9).tolist() == [[1, 0, 0, 0]]
-    assert nucleus(logits, temperature=0.5, top_p=1.0)[0, 0] == pytest.approx(0.25 / (0.25 + 0.09 + 0.0225 + 0.0025))
+    assert chances_of(logits, temperature=1.0, top_p=0.7).tolist()[0] == pytest.approx([0.5 / 0.8, 0.3 / 0.8, 0, 0])
+    assert chances_of(logits, temperature=1.0, top_p=0.1).tolist() == [[1, 0, 0, 0]]
+    assert chances_of(logits, temperature=0.0, top_p=0.9).tolist() == [[1, 0, 0, 0]]
+    assert chances_of(logits, temperature=0.5, top_p=1.0)[0, 0] == pytest.approx(0.25 / (0.25 + 0.09 + 0.0225 + 0.0025))
 
 
 def test_a_written_piece_begins_with_a_region_and_has_its_bars():

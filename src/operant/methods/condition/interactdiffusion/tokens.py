@@ -29,18 +29,13 @@ class Interactions(NamedTuple):
     actions: Float[Tensor, "rows slots words"]
     mask: Bool[Tensor, "rows slots"]
 
-    def none(self, rows: Bool[Tensor, " rows"] | None = None) -> Interactions:
-        """The same without any interaction: in some rows, or in all."""
-        kept = torch.zeros_like(self.mask) if rows is None else self.mask & ~rows[:, None]
-        return self._replace(mask=kept)
+    def none(self) -> Interactions:
+        """The same without any interaction."""
+        return self._replace(mask=torch.zeros_like(self.mask))
 
     def flipped(self) -> Interactions:
         """Of the pictures flipped from left to right."""
         return self._replace(subject_boxes=mirrored(self.subject_boxes), object_boxes=mirrored(self.object_boxes))
-
-    def and_(self, other: Interactions) -> Interactions:
-        """The rows of both, one after the other."""
-        return Interactions(*(torch.cat(both) for both in zip(self, other, strict=True)))
 
     def largest(self, most: int) -> Interactions:
         """Slots in order of the area of subject and object, the largest first; no more than `most` are kept."""

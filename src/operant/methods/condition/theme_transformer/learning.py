@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from operant.decoding.nucleus import nucleus
 from operant.domains.music.notes import Note, Piece, first_theme
 from operant.domains.music.tokens import Vocabulary, labels
 from operant.meter import charge
@@ -124,7 +125,7 @@ class Next:
         self.step += 1
         legal = torch.from_numpy(np.stack([self.vocabulary.legal(piece) for piece in pieces]))
         logits = logits.double().masked_fill(~legal, -torch.inf)  # first: a nucleus may hold nothing else
-        return nucleus(logits, temperature=self.temperature, top_p=self.top_p).numpy()
+        return chances_of(logits, temperature=self.temperature, top_p=self.top_p).numpy()
 
     def _themed(self, pieces: Sequence[Sequence[int]]) -> Tensor:
         """Of the newest token alone; a piece that has ended is fed its last token again, and nobody reads it."""
@@ -158,10 +159,8 @@ def _step_flops(net: Net, rows: int, step: int) -> float:
     return rows * (2.0 * weights + 4.0 * net.shape.width * step * len(net.shape.exclusive))
 
 
-def nucleus(logits: Tensor, *, temperature: float, top_p: float) -> Tensor:
-    """Chances at a temperature, of the fewest likeliest tokens that hold `top_p` together; the greatest one at 0."""
+def chances_of(logits: Tensor, *, temperature: float, top_p: float) -> Tensor:
+    """At a temperature, of the fewest likeliest tokens that hold `top_p` together; the greatest one at 0."""
     if temperature == 0:
         return F.one_hot(logits.argmax(-1), logits.shape[-1]).double()
-    chances, order = (logits / temperature).softmax(-1).sort(descending=True)
-    chances = chances.masked_fill(chances.cumsum(-1) - chances >= top_p, 0.0)
-    return torch.zeros_like(chances).scatter(-1, order, chances / chances.sum(-1, keepdim=True))
+    return nucleus(logits / temperature, top_p=top_p).softmax(-1)
