@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 from benchmarks.subjects import END, PAD
 from operant.engine.mix import Part
-from operant.engine.sampler import Asked, sample_mixed
+from operant.engine.sampler import Asked, Source, sample_from
 from operant.engine.state import NEXT_LOGITS, State
 from operant.schema import Decoding
 
@@ -71,7 +71,7 @@ def _sampled(parts: list[Part], ids: tuple[int, ...], n: int = ANSWERS) -> Any:
     """No token ends an answer, so all have the same length."""
     asked = [Asked("0", (ids,) * len(parts))]
     decoding = Decoding(max_tokens=TOKENS)
-    return sample_mixed(parts, asked, n=n, decoding=decoding, seed=0, stops=frozenset(), pad=PAD)
+    return sample_from(Source(parts), asked, n=n, decoding=decoding, seed=0, stops=frozenset(), pad=PAD)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from models.architectures import ARCHITECTURES, EOS, PAD, plain_logps, random_mo
 from operant.engine.guided import mixed_kls, mixed_logps
 from operant.engine.mix import Part, mixed
 from operant.engine.processor import GuidedLogits
-from operant.engine.sampler import Asked, sample_mixed
+from operant.engine.sampler import Asked, Source, sample_from
 from operant.models.text import Encoded
 from operant.schema import Decoding
 
@@ -85,7 +85,7 @@ def test_log_probabilities_are_the_renormalised_product():
 
 def test_sampled_answers_carry_the_mixtures_log_probabilities():
     prompts = [Asked(str(place), (row.prompt, row.prompt)) for place, row in enumerate(random_rows(5))]
-    drawn = sample_mixed(parts(0.7), prompts, n=3, decoding=Decoding(max_tokens=6), seed=0, stops=STOPS, pad=PAD)
+    drawn = sample_from(Source(parts(0.7)), prompts, n=3, decoding=Decoding(max_tokens=6), seed=0, stops=STOPS, pad=PAD)
     rows = [Encoded(asked.ids[0], one.tokens) for asked, many in zip(prompts, drawn, strict=True) for one in many]
     flat = [one for many in drawn for one in many]
     for one, expected in zip(flat, brute(rows, 0.7), strict=True):
@@ -95,7 +95,9 @@ def test_sampled_answers_carry_the_mixtures_log_probabilities():
 def test_first_tokens_follow_the_product():
     prompt = (5, 9)
     asked = [Asked("one", (prompt, prompt))]
-    [drawn] = sample_mixed(parts(1.0), asked, n=4000, decoding=Decoding(max_tokens=1), seed=0, stops=STOPS, pad=PAD)
+    [drawn] = sample_from(
+        Source(parts(1.0)), asked, n=4000, decoding=Decoding(max_tokens=1), seed=0, stops=STOPS, pad=PAD
+    )
     vocabulary = range(tiny("llama").module.config.vocab_size)
     exact = {(token,): math.exp(brute([Encoded(prompt, (token,))], 1.0)[0][0]) for token in vocabulary}
     assert_drawn_from([one.tokens for one in drawn], exact)
@@ -124,7 +126,7 @@ def test_whole_answers_follow_the_product(names, temperature):
     models = [tiny(name, words=TOKENS).module for name in names]
     prompts = [Asked("long", ((5,) * 11, (4,) * 7)), Asked("x", ((4, 5), (4, 5)))]
     decoding = Decoding(max_tokens=2, temperature=temperature)
-    drawn = sample_mixed(parts(0.7, models), prompts, n=DRAWS, decoding=decoding, seed=3, stops=STOPS, pad=PAD)
+    drawn = sample_from(Source(parts(0.7, models)), prompts, n=DRAWS, decoding=decoding, seed=3, stops=STOPS, pad=PAD)
     exact = probabilities(lambda answer: brute([Encoded((4, 5), answer)], 0.7, models, temperature=temperature)[0])
     assert_drawn_from([one.tokens for one in drawn[1]], exact)
 

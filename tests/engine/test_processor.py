@@ -7,7 +7,7 @@ from models.architectures import ARCHITECTURES, EOS, PAD, tiny
 from operant.engine.batch import collate
 from operant.engine.mix import Part
 from operant.engine.processor import GuidedLogits
-from operant.engine.sampler import Asked, sample_mixed
+from operant.engine.sampler import Asked, Source, sample_from
 from operant.errors import OperantError
 from operant.models.text import Encoded
 from operant.schema import Decoding
@@ -21,7 +21,7 @@ def test_greedy_answers_agree(name):
     asked = [Asked(str(place), (ids, ids)) for place, ids in enumerate(PROMPTS)]
     decoding = Decoding(max_tokens=8, temperature=0.0)
     parts = [Part(base), Part(guide, 0.7)]
-    ours = sample_mixed(parts, asked, n=1, decoding=decoding, seed=0, stops=frozenset({EOS}), pad=PAD)
+    ours = sample_from(Source(parts), asked, n=1, decoding=decoding, seed=0, stops=frozenset({EOS}), pad=PAD)
     batch = collate([Encoded(ids, ()) for ids in PROMPTS], pad=PAD, device="cpu")
     drawn = base.generate(
         input_ids=batch.ids, attention_mask=batch.attend, do_sample=False, max_new_tokens=8, eos_token_id=EOS,

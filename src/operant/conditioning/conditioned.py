@@ -11,7 +11,7 @@ from operant.disk import read_json, write_json
 from operant.engine.guided import mixed_kls, mixed_logps
 from operant.engine.mix import Part
 from operant.engine.policy import LanguageModel, as_answer, loading_of
-from operant.engine.sampler import Asked, sample_mixed
+from operant.engine.sampler import Asked, Source, sample_from
 from operant.models.loading import Loading
 from operant.models.text import Encoded, encode, encode_answer, encode_prompt, stop_ids
 from operant.schema import KL, Answer, Decoding, Point, Policy, Products, Prompt
@@ -43,8 +43,8 @@ class Conditioned:
     def answer(self, prompts: Sequence[Prompt], *, n: int, decoding: Decoding, seed: int) -> list[list[Answer]]:
         """n sampled answers per prompt, with the tokens and log-probabilities they were drawn with."""
         tokenizer = self.model.tokenizer
-        drawn = sample_mixed(
-            self.parts, [Asked(prompt.id, (self.read(prompt),)) for prompt in prompts], n=n, decoding=decoding,
+        drawn = sample_from(
+            Source(self.parts), [Asked(prompt.id, (self.read(prompt),)) for prompt in prompts], n=n, decoding=decoding,
             seed=seed, stops=stop_ids(self.model.module, tokenizer), pad=tokenizer.pad_token_id,
         )  # fmt: skip
         return [[as_answer(tokenizer, one) for one in many] for many in drawn]

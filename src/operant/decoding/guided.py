@@ -15,7 +15,7 @@ from operant.disk import read_json, write_json
 from operant.engine.guided import mixed_kls, mixed_logps
 from operant.engine.mix import Part
 from operant.engine.policy import LanguageModel, as_answer, loading_of
-from operant.engine.sampler import Asked, sample_mixed
+from operant.engine.sampler import Asked, Source, sample_from
 from operant.models.loading import Loading
 from operant.models.text import Encoded, encode, encode_prompt, same_tokens, stop_ids
 from operant.schema import KL, Answer, Decoding, Point, Policy, Products, Prompt
@@ -59,8 +59,8 @@ class Guided:
             for prompt in prompts
         ]
         tokenizer = self.base.tokenizer
-        drawn = sample_mixed(
-            self.parts, asked, n=n, decoding=decoding, seed=seed,
+        drawn = sample_from(
+            Source(self.parts), asked, n=n, decoding=decoding, seed=seed,
             stops=stop_ids(self.base.module, tokenizer), pad=tokenizer.pad_token_id,
         )  # fmt: skip
         return [[as_answer(tokenizer, one) for one in many] for many in drawn]

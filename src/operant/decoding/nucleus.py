@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from operant.engine.mix import Part
 from operant.engine.policy import as_answer
 from operant.engine.rollouts import Asked
-from operant.engine.sampler import ROWS, Sampled, draws_of, pick
-from operant.engine.state import NEXT_LOGITS, State, grow
+from operant.engine.sampler import Asked as Drawn
+from operant.engine.sampler import Source, sample_from
 from operant.errors import require
-from operant.meter import charge
 from operant.models.text import stop_ids
-from operant.schema import Answer
+from operant.schema import Answer, Decoding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,38 +46,21 @@ def nucleus(logits: Tensor, *, top_p: float) -> Tensor:
     return logits.masked_fill(torch.zeros_like(behind).scatter(-1, order, behind), -math.inf)
 
 
-@torch.no_grad()
 def nucleus_answers(
     module: Any, tokenizer: Any, asked: Sequence[Asked], *, n: int, how: Nucleus, seed: int
-) -> list[list[Answer]]:
+) -> list[list[Answer]]:  # fmt: skip
     """n answers for each prompt, one prefill a prompt; what else is asked changes nothing beyond rounding.
 
     Their `logps` are those of what was drawn from.
     """
-    require(1 <= n <= ROWS, "n", n, f"at least 1 answer per prompt and at most {ROWS}")
     module.eval()
-    stops, pad = stop_ids(module, tokenizer), tokenizer.pad_token_id
-    found: list[list[Answer]] = [[] for _ in asked]
-    order = sorted(range(len(asked)), key=lambda place: len(asked[place].ids))
-    for begin in range(0, len(order), ROWS // n):
-        places = order[begin : begin + ROWS // n]
-        some = [asked[place] for place in places]
-        draws = torch.stack([draws_of(seed, one.prompt.id, copy, how.max_tokens) for one in some for copy in range(n)])
-        state = State(module, NEXT_LOGITS, [one.ids for one in some], pad=pad, more=how.max_tokens)
-        rows = _grown(state, draws, n=n, how=how, stops=stops)
-        for at, place in enumerate(places):
-            found[place] = [as_answer(tokenizer, row) for row in rows[at * n : (at + 1) * n]]
-    charge(sampled_tokens=sum(len(one.tokens or ()) for many in found for one in many))
-    return found
 
+    def shape(logits: Tensor) -> Tensor:
+        return nucleus(logits.float() / how.temperature, top_p=how.top_p)
 
-def _grown(state: State, draws: Tensor, *, n: int, how: Nucleus, stops: frozenset[int]) -> list[Sampled]:
-    state.repeat(n)
-
-    def choose(time: Tensor, alive: Tensor) -> tuple[Tensor, Tensor]:
-        logits = nucleus(state.last.float() / how.temperature, top_p=how.top_p)
-        return pick(logits, draws[alive, time].to(logits.device), temperature=1.0)
-
-    found = grow([state], choose, rows=len(draws), most=draws.shape[1], stops=stops)
-    rows = [tuple(zip(*row, strict=True)) for row in found]
-    return [Sampled(tokens, logps, tokens[-1] in stops) for tokens, logps in rows]
+    drawn = sample_from(
+        Source([Part(module)], shape), [Drawn(one.prompt.id, (one.ids,)) for one in asked], n=n,
+        decoding=Decoding(max_tokens=how.max_tokens), seed=seed, stops=stop_ids(module, tokenizer),
+        pad=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return [[as_answer(tokenizer, one) for one in many] for many in drawn]

@@ -37,15 +37,23 @@ class Manner(NamedTuple):
     def of(cls, told: Mapping[str, Any]) -> Manner:
         return cls(**{name: told[name] for name in cls._fields if told.get(name) is not None})
 
-    def weights(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """[rows, heads, queries, keys] softmax in float32 of scores that are scaled, bounded and masked."""
+    def weights(self, scores: Tensor, bias: Tensor) -> Tensor:
+        """[rows, heads, queries, keys] softmax in float32 of scores, which are scaled and bounded first.
+
+        `bias` is -inf where a query does not look, else 0. The scores may be overwritten.
+        """
         if self.softcap is not None:
             scores = self.softcap * torch.tanh(scores / self.softcap)
-        scores = scores.float().masked_fill(~mask, -torch.inf)
+        scores = scores.float().add_(bias)
         if self.s_aux is None:
             return scores.softmax(-1)
         sinks = self.s_aux.float().view(1, -1, 1, 1).expand(*scores.shape[:3], 1)
         return torch.cat([scores, sinks], -1).softmax(-1)[..., :-1]
+
+
+def as_bias(mask: Tensor) -> Tensor:
+    """0 where a mask is true, else -inf."""
+    return torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -torch.inf)
 
 
 @contextmanager
@@ -94,7 +102,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, manner: Manner) -> Tensor
         mask = None if square else _mask(rows, columns, window, query.device)
         kept = manner.dropout
         return scaled_dot_product_attention(query, key, value, mask, dropout_p=kept, is_causal=square, scale=scale)
-    weights = manner.weights(query @ key.mT * scale, _causal(rows, columns, window, query.device))
+    weights = manner.weights(query @ key.mT * scale, as_bias(_causal(rows, columns, window, query.device)))
     return dropout(weights.to(value.dtype), manner.dropout) @ value
 
 

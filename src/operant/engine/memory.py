@@ -94,7 +94,7 @@ class Shared:
                 input_ids=token.unsqueeze(1), attention_mask=None, position_ids=self.position,
                 past_key_values=self.cache, shared=self.cache, use_cache=True,
             )  # fmt: skip
-        self.cache.time += 1
+        self.cache.advance()
         return out
 
     def repeat(self, copies: int) -> None:

@@ -14,9 +14,9 @@ from transformers import DynamicCache
 from operant.engine.check import bucket, holds, random_ids
 from operant.engine.layout import padded
 from operant.engine.memory import Repeated
-from operant.engine.sampler import ROWS, Sampled, draws_of, pick
-from operant.engine.state import NEXT_LOGITS, Reading, State, grow
-from operant.meter import charge
+from operant.engine.mix import Part
+from operant.engine.sampler import Asked, Sampled, Source, sample_from
+from operant.engine.state import NEXT_LOGITS, Reading, State
 from operant.models.flops import price_of
 from operant.models.text import Encoded
 from operant.schema import Decoding
@@ -129,29 +129,14 @@ def _joined(before: Sequence[Kept | None], known: int) -> DynamicCache:
     return DynamicCache(layers)
 
 
-@torch.no_grad()
 def sample_onward(
     prefixes: Prefixes, prompts: Sequence[tuple[str, Ids]], *, n: int, decoding: Decoding, seed: int,
     stops: frozenset[int],
 ) -> list[list[Sampled]]:  # fmt: skip
     """`sample`, of texts that were read in part already: n continuations for each (id of its draws, token ids)."""
-    found: list[list[Sampled]] = []
-    group = max(1, ROWS // n)
-    for begin in range(0, len(prompts), group):
-        some = prompts[begin : begin + group]
-        draws = torch.stack([draws_of(seed, name, copy, decoding.max_tokens) for name, _ in some for copy in range(n)])
-        state = prefixes.state([ids for _, ids in some], more=decoding.max_tokens)
-        state.repeat(n)
-
-        def choose(time: Tensor, alive: Tensor, state: State = state, draws: Tensor = draws) -> tuple[Tensor, Tensor]:
-            return pick(state.last, draws[alive, time].to(state.last.device), temperature=decoding.temperature)
-
-        grown = grow([state], choose, rows=len(draws), most=decoding.max_tokens, stops=stops)
-        rows = [tuple(zip(*row, strict=True)) for row in grown]
-        made = [Sampled(tokens, logps, tokens[-1] in stops) for tokens, logps in rows]
-        found += [made[at : at + n] for at in range(0, len(made), n)]
-    charge(sampled_tokens=sum(len(one.tokens) for many in found for one in many))
-    return found
+    source = Source([Part(prefixes.module)], reads=[prefixes.state])
+    asked = [Asked(name, (ids,)) for name, ids in prompts]
+    return sample_from(source, asked, n=n, decoding=decoding, seed=seed, stops=stops, pad=prefixes.pad)
 
 
 def _trial(module: Any, reading: Reading, length: int) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +24,10 @@ FREE = 0.25  # of them, before others join: each time costs a copy of what is re
 BLOCK = 256  # columns whose weights are summed first
 
 
+Shape = Callable[[Tensor], Tensor]  # [rows, vocabulary] logits -> those that are drawn from
+Read = Callable[..., State]  # (token ids of each text, more=how many tokens may follow) -> the texts, read
+
+
 class Sampled(NamedTuple):
     tokens: tuple[int, ...]
     logps: tuple[float, ...] | None  # nats, of what was drawn from (greedy: of the model at temperature 1)
@@ -36,28 +41,35 @@ class Asked(NamedTuple):
     ids: tuple[tuple[int, ...], ...]
 
 
+class Source(NamedTuple):
+    """What answers are drawn from: a mixture of models, at the price of their forwards."""
+
+    parts: Sequence[Part]
+    shape: Shape | None = None  # of the mixture, before the temperature
+    reads: Sequence[Read] = ()  # how each model reads the prompts, where not from their beginnings
+
+
 def sample(
     module: Any, prompts: Sequence[tuple[str, tuple[int, ...]]], *, n: int, decoding: Decoding, seed: int,
     stops: frozenset[int], pad: int,
 ) -> list[list[Sampled]]:  # fmt: skip
     """n answers of one model for each (prompt id, token ids)."""
     asked = [Asked(name, (ids,)) for name, ids in prompts]
-    return sample_mixed([Part(module)], asked, n=n, decoding=decoding, seed=seed, stops=stops, pad=pad)
+    return sample_from(Source([Part(module)]), asked, n=n, decoding=decoding, seed=seed, stops=stops, pad=pad)
 
 
 @torch.no_grad()
-def sample_mixed(
-    parts: Sequence[Part], prompts: Sequence[Asked], *, n: int, decoding: Decoding, seed: int, stops: frozenset[int],
-    pad: int,
+def sample_from(
+    source: Source, prompts: Sequence[Asked], *, n: int, decoding: Decoding, seed: int, stops: frozenset[int], pad: int
 ) -> list[list[Sampled]]:  # fmt: skip
-    """n answers for each prompt, drawn from a mixture of models at the price of their forwards.
-
-    What else is in the batch changes nothing beyond rounding.
-    """
+    """n answers for each prompt. What else is in the batch changes nothing beyond rounding."""
     require(n >= 1, "n", n, "at least 1 answer per prompt")
     require(decoding.max_tokens >= 1, "max_tokens", decoding.max_tokens, "at least 1")
     require(0 <= decoding.temperature < math.inf, "temperature", decoding.temperature, "0 (greedy) or above")
-    flight = _Flight(parts, prompts, n=n, decoding=decoding, seed=seed, pad=pad)
+    if not source.reads:
+        reads = [partial(State, part.module, NEXT_LOGITS, pad=pad) for part in source.parts]
+        source = source._replace(reads=reads)
+    flight = _Flight(source, prompts, n=n, decoding=decoding, seed=seed)
     grown = grow(flight.states, flight.choose, most=decoding.max_tokens, stops=stops, fill=flight.fill)
     answers: list[list[Sampled]] = [[] for _ in prompts]
     for owner, row in zip(flight.owners, grown, strict=True):
@@ -73,10 +85,8 @@ class _Flight:
     Where the models remember in a way that lets nobody join, the next wait until all have ended.
     """
 
-    def __init__(
-        self, parts: Sequence[Part], prompts: Sequence[Asked], *, n: int, decoding: Decoding, seed: int, pad: int
-    ):  # fmt: skip
-        self.parts, self.prompts, self.decoding, self.seed, self.pad = parts, prompts, decoding, seed, pad
+    def __init__(self, source: Source, prompts: Sequence[Asked], *, n: int, decoding: Decoding, seed: int):
+        self.source, self.prompts, self.decoding, self.seed = source, prompts, decoding, seed
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place].ids[0]))
         self.waiting = deque((place, range(at, min(n, at + ROWS))) for at in range(0, n, ROWS) for place in order)
         self.states: list[State] = []
@@ -84,7 +94,9 @@ class _Flight:
         self.draws = torch.empty(0, decoding.max_tokens, dtype=torch.float64)
 
     def choose(self, time: Tensor, alive: Tensor) -> tuple[Tensor, Tensor]:
-        logits = mixed([state.last for state in self.states], self.parts)
+        logits = mixed([state.last for state in self.states], self.source.parts)
+        if self.source.shape is not None:
+            logits = self.source.shape(logits)
         return pick(logits, self.draws[alive, time].to(logits.device), temperature=self.decoding.temperature)
 
     def fill(self, busy: int) -> int:
@@ -114,11 +126,11 @@ class _Flight:
     def _read(self, ids: Sequence[tuple[tuple[int, ...], ...]], *, copies: int) -> list[State]:
         """What each model makes of the prompts, in a memory of the kind that it has for the longest of all."""
         states = []
-        for place, part in enumerate(self.parts):
+        for place, read in enumerate(self.source.reads):
             own = [every[place] for every in ids]
             longest = max(len(prompt.ids[place]) for prompt in self.prompts)
             more = longest - max(map(len, own)) + self.decoding.max_tokens
-            states.append(State(part.module, NEXT_LOGITS, own, pad=self.pad, more=more))
+            states.append(read(own, more=more))
             states[-1].repeat(copies)
         return states
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import AttentionInterface, Cache, DynamicCache
 
-from operant.engine.attention import Manner
+from operant.engine.attention import Manner, as_bias
 from operant.errors import OperantError
 
 SHARED = "operant_shared"
@@ -50,6 +50,7 @@ class SharedCache(Cache):
         self.most = int(counts.max()) if len(owners) else 0
         self.even = len(owners) == self.most * len(self.attend)
         self.slots = torch.arange(len(owners), device=owners.device) - (counts.cumsum(0) - counts)[owners]
+        self._biases: dict[int | None, Tensor] = {}
 
     def repeat(self, copies: int) -> None:
         """Every answer `copies` times, side by side."""
@@ -126,7 +127,29 @@ class SharedCache(Cache):
         back = wide.transpose(1, 2)
         return back.flatten(0, 1) if self.even else back[self.owners, self.slots]
 
-    def seen(self, window: int | None) -> Tensor:
+    def beside(self, own: Tensor) -> Tensor:
+        """[answers, heads, ...] as scores stand: [prompts, heads, most answers, ...] where all prompts have as many.
+
+        Else [answers, heads, 1, ...], so that nothing is computed for answers that are not there.
+        """
+        return self.spread(own) if self.even else own.unsqueeze(2)
+
+    def alone(self, scores: Tensor) -> Tensor:
+        """The inverse of `beside`."""
+        return self.collect(scores) if self.even else scores.squeeze(2)
+
+    def advance(self) -> None:
+        """Every layer has its column of this step; the next one is another."""
+        self.time += 1
+        self._biases = {}
+
+    def bias(self, window: int | None) -> Tensor:
+        """[..., prompt length + tokens so far] beside scores: 0 where an answer's last token looks, else -inf."""
+        if window not in self._biases:
+            self._biases[window] = self.beside(as_bias(self._seen(window)).unsqueeze(1))
+        return self._biases[window]
+
+    def _seen(self, window: int | None) -> Tensor:
         """[answers, prompt length + tokens so far] what the last token of each answer may look at."""
         length, columns = self.attend.shape[1], torch.arange(self.time + 1, device=self.born.device)
         mask = torch.cat([self.attend[self.owners], columns >= self.born.unsqueeze(1)], 1)
@@ -161,17 +184,20 @@ def shared_attention(
         raise OperantError(f"{type(module).__name__} was not told the cache that its answers share")
     manner, prompt = Manner.of(told), cache.prompts[module.layer_idx]
     rows, heads, _, width = query.shape
-    asked = query.view(rows, key.shape[1], -1, width) * (width**-0.5 if manner.scaling is None else manner.scaling)
-    wide = cache.spread(asked)  # [prompts, key heads, answers, queries of a head, width]
-    before = (wide.flatten(2, 3) @ prompt.keys.mT).unflatten(2, wide.shape[2:4])
-    scores = torch.cat([cache.collect(before), asked @ key.mT], -1)
-    mask = cache.seen(manner.sliding_window)[:, None, None]
-    weights = manner.weights(scores.flatten(1, 2).unsqueeze(2), mask).to(value.dtype)
-    weights = weights.view(rows, key.shape[1], -1, weights.shape[-1])
-    length = prompt.keys.shape[2]
-    of_prompt = cache.spread(weights[..., :length])
-    gathered = cache.collect((of_prompt.flatten(2, 3) @ prompt.values).unflatten(2, of_prompt.shape[2:4]))
-    return (gathered + weights[..., length:] @ value).reshape(rows, 1, heads, -1), None
+    few, length = key.shape[1], prompt.keys.shape[2]  # heads of keys, each of which several queries ask
+    asked = query.squeeze(2) * (width**-0.5 if manner.scaling is None else manner.scaling)
+    wide = cache.spread(asked)  # [prompts, heads, answers, width]
+    of_prompt = wide.unflatten(1, (few, -1)).flatten(2, 3) @ prompt.keys.mT
+    of_answer = (asked.unflatten(1, (few, -1)) @ key.mT).flatten(1, 2)
+    before = of_prompt.view(*wide.shape[:3], length)
+    before = before if cache.even else cache.collect(before).unsqueeze(2)
+    scores = torch.cat([before, cache.beside(of_answer)], -1)
+    weights = manner.weights(scores, cache.bias(manner.sliding_window)).to(value.dtype)
+    looked = weights[..., :length] if cache.even else cache.spread(weights[..., :length].squeeze(2))
+    gathered = looked.unflatten(1, (few, -1)).flatten(2, 3) @ prompt.values
+    own = cache.alone(weights[..., length:]).unflatten(1, (few, -1)) @ value
+    found = cache.collect(gathered.view(*wide.shape[:3], -1)) + own.flatten(1, 2)
+    return found.view(rows, 1, heads, -1), None
 
 
 AttentionInterface.register(SHARED, shared_attention)
