@@ -73,10 +73,12 @@ def test_what_was_needed_longest_ago_is_forgotten_first():
     assert set(made.kept) == {ROOT, (4, 3, 2, 1), (9, 9)} and made.tokens == 12
 
 
-def test_draws_are_those_of_the_sampler():
+@pytest.mark.parametrize("rows", [256, 6])  # in flight: all at once, or so few that most join as others end
+def test_draws_are_those_of_the_sampler(monkeypatch, rows):
+    monkeypatch.setattr("operant.engine.sampler.ROWS", rows)
     module, _ = tiny("llama")
     prompts = [(str(place), text) for place, text in enumerate(TREE)]
-    made, how = prefixes(), {"n": 3, "decoding": Decoding(max_tokens=5), "seed": 3, "stops": frozenset({2})}
+    made, how = prefixes(), {"n": 3, "decoding": Decoding(max_tokens=5), "seed": 3, "stops": frozenset(range(12))}
     with torch.no_grad():
         made.state(TREE[:2], more=5)
     ours = sample_onward(made, prompts, **how)
