@@ -45,7 +45,7 @@ def plan_lines(options: Options, *, workers: int | None) -> list[str]:
         f"ceiling of one run: {ceiling}",
         answers,
         f"time: about {flops / _rate() / cores / 60 + 0.5:.0f} minutes on {cores} worker(s), within a factor of 2",
-        f"memory: about {cores * (0.6e9 + 8 * weights) / 1e9:.1f} GB; disk: up to "
+        f"memory: about {cores * (1e9 + 8 * weights) / 1e9:.1f} GB; disk: up to "
         f"{weights * len(rows) * options.seeds * (1 + options.points) / 1e9:.2f} GB in runs/",
         "endpoint price: "
         + ("none, no endpoint is used" if "@http" not in str(options.scorer) else "the judge's, unknown"),
