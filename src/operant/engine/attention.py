@@ -38,7 +38,7 @@ class Manner(NamedTuple):
         return cls(**{name: told[name] for name in cls._fields if told.get(name) is not None})
 
     def weights(self, scores: Tensor, bias: Tensor) -> Tensor:
-        """[rows, heads, queries, keys] softmax in float32 of scores, which are scaled and bounded first.
+        """[rows, heads, queries, keys] softmax in float32 of scaled scores, which are bounded where there is a cap.
 
         `bias` is -inf where a query does not look, else 0. The scores may be overwritten.
         """
