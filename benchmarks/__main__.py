@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import statistics
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from tempfile import gettempdir
 import torch
 
 from benchmarks import pages
-from benchmarks.lines import MEASURES, Line, Plan
+from benchmarks.line import Line
+from benchmarks.lines import MEASURES, Plan
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -39,28 +40,27 @@ def main() -> None:
 
 
 def shown(line: Line) -> str:
-    low, high = min(line.values), max(line.values)
-    ratio = f"{statistics.median(line.values):7.2f} ({low:.2f} to {high:.2f})"
-    verdict = "holds" if line.holds else "DOES NOT HOLD"
-    return f"{line.what:38} {line.against:32} {ratio:24} floor {line.floor:<5g} aim {line.aim:<5g} {verdict}"
+    limits = f"floor {line.floor:<5g} aim {line.aim:<5g}"
+    return f"{line.what:38} {line.against:32} {line.measured:24} {limits} {line.verdict}"
 
 
 def keep(name: str, lines: list[Line]) -> None:
-    """Replace this measure's lines in results.json; the others stay, each with its own date and machine."""
+    """Replace this measure's lines on this machine in results.json; the others stay, each with its date and machine."""
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     about = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "torch": torch.__version__}
-    known[name] = {**about, "lines": [{**line._asdict(), "holds": line.holds} for line in lines]}
+    others = [one for one in known.get(name, []) if one["machine"] != about["machine"]]
+    known[name] = [*others, {**about, "lines": [line._asdict() for line in lines]}]
     known = {one: known[one] for one in MEASURES if one in known}
     RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     pages.fill(known)
 
 
 def machine() -> str:
-    """The processor's own name, where the system tells it."""
+    """The processor's own name, where the system tells it, and whether it has AMX: products of bfloat16 hang on it."""
     about = Path("/proc/cpuinfo")
-    lines = about.read_text(encoding="utf-8").splitlines() if about.is_file() else []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{named[0] if named else platform.processor()}, one thread a process"
+    told = dict(re.findall(r"^(model name|flags)\s*: (.*)$", about.read_text("utf-8"), re.M)) if about.is_file() else {}
+    amx = f" {'with' if 'amx_bf16' in told['flags'].split() else 'without'} AMX" if "flags" in told else ""
+    return f"{told.get('model name', platform.processor())}{amx}, one thread a process"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The lines of the table: what is measured, against what, the floor and the aim."""
+"""What is measured, against what, the floor and the aim."""
 
 from __future__ import annotations
 
@@ -8,27 +8,11 @@ from typing import NamedTuple
 
 from benchmarks import sampling, startup
 from benchmarks.ceiling import least_seconds
+from benchmarks.line import Line
 from benchmarks.ours import encoded
 from benchmarks.rounds import Timed, rounds
 from benchmarks.subjects import model_directory, texts
 from operant.engine.policy import LanguageModel
-
-
-class Line(NamedTuple):
-    """One ratio, in every round."""
-
-    what: str
-    against: str
-    floor: float
-    aim: float
-    values: list[float]
-    most: bool = False  # whether floor and aim are the most that is allowed
-
-    @property
-    def holds(self) -> bool:
-        """A floor holds when the best of the rounds reaches it: the others shared the machine with something else."""
-        return min(self.values) <= self.floor if self.most else max(self.values) >= self.floor
-
 
 Bounds = dict[str, tuple[float, float]]  # floor and aim against each peer
 
