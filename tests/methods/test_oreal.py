@@ -295,8 +295,8 @@ def test_prompts_that_say_nothing_are_counted(tiny_run):
 
 def test_settings_outside_their_range_are_refused():
     for wrong in (
-        {"group": 1}, {"updates": 2}, {"kl": -1.0}, {"positive": 0.0, "negative": 0.0}, {"top_share": 0.5},
-        {"credit": "top", "top_share": 0.0}, {"freeze": -1}, {"credit": "none", "freeze": 3},
+        {"group": 1}, {"updates": 2}, {"kl": -1.0}, {"negative": -0.5}, {"positive": 0.0, "negative": 0.0},
+        {"top_share": 0.5}, {"credit": "top", "top_share": 0.0}, {"freeze": -1}, {"credit": "none", "freeze": 3},
     ):  # fmt: skip
         with pytest.raises(BadValue):
             Config(**wrong)

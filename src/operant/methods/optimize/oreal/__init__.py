@@ -65,7 +65,8 @@ class Config(RoundFit):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.updates == 1, "updates", self.updates, "1: answers are learnt from once")
-        require(min(self.positive, self.negative, self.kl) >= 0, "a weight", self.kl, "0 or more")
+        weights = self.positive, self.negative, self.kl
+        require(min(weights) >= 0, "positive, negative or kl", weights, "0 or more")
         require(self.positive + self.negative > 0, "positive and negative", 0, "not both 0")
         require(0 < self.top_share <= 1, "top_share", self.top_share, "above 0, at most 1")
         require(self.freeze >= 0, "freeze", self.freeze, "0 or more rounds")
