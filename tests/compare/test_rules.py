@@ -151,7 +151,7 @@ def test_advice_names_the_best_of_those_that_beat_base():
 def test_only_a_substitute_for_gold_is_doubted(kind, doubted):
     report = {"task": {"primary": "quality", "gold_kind": kind}, "seeds": 3, "curves": [], "rows": [],
               "comparisons": [], "break_even": []}  # fmt: skip
-    assert (f"gold is a {kind}" in advice(report)[2]) is doubted
+    assert (f"gold: {kind}" in advice(report)[2]) is doubted
 
 
 def test_adapters_learn_ten_times_as_fast_unless_the_row_says_otherwise():

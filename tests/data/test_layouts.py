@@ -54,10 +54,12 @@ def test_implicit_prompt_and_answers_join_to_what_the_row_held(write):
 
 
 def test_margin_baseline_split_and_other_columns(write):
-    row = pair(margin="0.5", baseline="neither", split="validation", source="x", rank=3, nested={"a": 1})
+    row = pair(
+        margin="0.5", baseline="neither", split="validation", source="x", rank=3, told=["a", {"b": 1}], nested={"a": 1}
+    )
     record = one(write, row)
     assert (record.margin, record.baseline, record.split) == (0.5, "neither", "valid")
-    assert record.columns == {"source": "x", "rank": 3}  # plain values only
+    assert record.columns == {"source": "x", "rank": 3, "told": ["a", {"b": 1}]}  # no objects
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """IFEval's keywords and lengths: each check by hand, and on the set's own rows."""
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
+from operant.data.load import load
+from operant.domains.text.records import prompt_of
 from operant.errors import UnknownName
 from operant.rewards.constraints import CHECKS, Constraints, stated_by
 from operant.schema import Answer, Prompt
@@ -73,11 +74,18 @@ def test_constraints_that_nobody_knows_are_refused():
         scored(asked(length_constraints__number_words={"relation": "at most", "num_words": 3}), "text")
 
 
+def test_constraints_are_read_from_a_file(tmp_path):
+    (tmp_path / "asked.jsonl").write_text(
+        '{"prompt": "Say it.", "instruction_id_list": ["keywords:existence"], "kwargs": [{"keywords": ["moon"]}]}\n'
+    )
+    [record] = load(tmp_path / "asked.jsonl").records
+    assert stated_by(prompt_of(record)) == [("keywords:existence", {"keywords": ["moon"]})]
+
+
 @pytest.mark.skipif("OPERANT_TEST_DATA" not in os.environ, reason="real data are found through OPERANT_TEST_DATA")
 def test_every_stated_keyword_and_length_of_the_set_is_checked():
     path = Path(os.environ["OPERANT_TEST_DATA"]) / "ifeval/input_data.jsonl"
-    prompts = [Prompt(id=str(row["key"]), content=row["prompt"], columns=row)
-               for row in map(json.loads, path.read_text().splitlines())]  # fmt: skip
+    prompts = [prompt_of(record) for record in load(path).records]
     stated = [one for prompt in prompts for one in stated_by(prompt)]
     assert {name for name, _ in stated} == set(CHECKS)
     known = [prompt for prompt in prompts if stated_by(prompt)]

@@ -71,7 +71,7 @@ def _distrust(report: Report) -> str:
     if few:
         warnings.append(f"{report['seeds']} seed(s): intervals hold for these seeds only")
     if "not truth" in report["task"]["gold_kind"]:
-        warnings.append(f"gold is a {report['task']['gold_kind']}")
+        warnings.append(f"gold: {report['task']['gold_kind']}")
     return "; ".join(warnings) + "." if warnings else "Nothing stood out; still read the answers that got worse."
 
 

@@ -8,7 +8,7 @@ from operant.data.codes import Flaw
 from operant.data.layouts import Fit, lookup
 from operant.data.lists import prompt_target, ratings, read_name, read_targets, scored_text, stepwise
 from operant.data.prompts import split_pair
-from operant.data.records import Content, Kind, Record, Scalar, SplitName
+from operant.data.records import Column, Content, Kind, Record, SplitName
 from operant.data.strength import read_strength
 from operant.data.turns import STYLES, Values
 from operant.data.values import read_content, read_label, read_number, require_answer, require_prompt, type_name
@@ -42,13 +42,17 @@ def split_name(value: object) -> SplitName | None:
     return SPLITS.get(value.strip().lower()) if isinstance(value, str) else None
 
 
-def _others(row: Mapping[str, Any], found: Fit) -> dict[str, Scalar]:
-    """Columns that the layout does not use, and those that --columns names beside it under our name for them."""
+def _others(row: Mapping[str, Any], found: Fit) -> dict[str, Column]:
+    """Columns that the layout does not use, and those that --columns names beside it under our name for them.
+
+    Objects are left out: a column within one has a name with dots, which --columns takes.
+    """
     used = set(found.paths.values())
     more = {name: value for name, value in row.items() if name not in used}
     beside = found.paths.keys() - found.layout.needs.keys() - found.layout.optional.keys()
     more |= {ours: lookup(row, found.paths[ours]) for ours in beside}
-    return {name: value for name, value in more.items() if value is None or isinstance(value, bool | int | float | str)}
+    kept = bool | int | float | str | list
+    return {name: value for name, value in more.items() if value is None or isinstance(value, kept)}
 
 
 def _compared(values: Values, line: int, *, zero_is_tie: bool) -> Record | Outcome:

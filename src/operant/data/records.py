@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Kind = Literal[
     "preference", "prompt_completion", "unpaired", "prompt_only", "stepwise", "text", "messages",
@@ -12,7 +12,7 @@ Kind = Literal[
 ]  # fmt: skip
 Message: TypeAlias = Mapping[str, str]  # {"role", "content"}
 Content: TypeAlias = str | tuple[Message, ...]
-Scalar: TypeAlias = None | bool | int | float | str
+Column: TypeAlias = None | bool | int | float | str | list[Any]
 SplitName = Literal["train", "valid", "test"]
 
 
@@ -43,7 +43,7 @@ class Record:
     texts: tuple[str, ...] | None = None  # scored_text: the segments; joined without anything between they are `text`
     source: str | None = None  # text, scored_text, prompt_only of verl: where the row comes from
     split: SplitName | None = None  # what the file's split column says
-    columns: Mapping[str, Scalar] = field(default_factory=dict)  # the other columns that hold plain values
+    columns: Mapping[str, Column] = field(default_factory=dict)  # the other columns: plain values and lists
 
     def sides(self) -> dict[str, str]:
         """The texts whose length counts, by name; messages as their contents, steps joined by line feeds."""
