@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
+    """What is measured, against what, and how many times as much (or as little) it came to in each round."""
+
     what: str
     against: str
     floor: float
