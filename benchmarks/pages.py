@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[1]
 README, PAGE = ROOT / "README.md", ROOT / "docs/performance.md"
 PLACE = "speed-table"
 
-
 Results = Mapping[str, Sequence[Mapping[str, Any]]]  # of each measure, the last on every machine that it ran on
 
 

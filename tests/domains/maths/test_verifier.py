@@ -61,9 +61,10 @@ def test_scores_and_why():
     assert isinstance(AnswerVerifier(), Scorer) and AnswerVerifier.scale == "probability"
     assert scores("3 * 6 = 18\n#### 18", "so 18", "#### 18", "#### 17", "no idea") == [1.0, 1.0, 0.0, 0.0]
     assert scores("\\boxed{\\frac{1}{2}}", "0.5", "\\boxed{2/4}") == [1.0, 1.0]
-    found = AnswerVerifier().score([Prompt(id="p", content="?"), prompt("many")], [Answer(value="1")] * 2)
-    assert [one.value for one in found] == [None, None]
-    assert "none of the columns" in found[0].why and "cannot be read" in found[1].why
+    asked = [Prompt(id="p", content="?"), prompt("many"), prompt([])]
+    found = AnswerVerifier().score(asked, [Answer(value="1")] * 3)
+    assert [one.value for one in found] == [None, None, None]
+    assert "none of the columns" in found[0].why == found[2].why and "cannot be read" in found[1].why
 
 
 def test_a_worked_solution_is_a_reference_too():

@@ -64,7 +64,7 @@ class AnswerVerifier:
 
     def _one(self, prompt: Prompt, text: str) -> Score:
         given = next((prompt.columns[name] for name in COLUMNS if name in prompt.columns), None)
-        if given is None:
+        if given is None or given == []:
             return Score(value=None, why=f"the prompt has none of the columns {', '.join(COLUMNS)}")
         verdicts = [self._same(text, str(one)) for one in (given if isinstance(given, list | tuple) else (given,))]
         return max(verdicts, key=lambda score: -1.0 if score.value is None else score.value)
